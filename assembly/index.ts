@@ -1,0 +1,9 @@
+// The inference module: every export is a kernel of the table (src/kernels/table.ts).
+export * from './kernels/fp8/fp8'
+export * from './kernels/gather/planar'
+export { program_from_levels } from './kernels/gather/program'
+export * from './kernels/gather/scalar'
+export * from './kernels/gemv/dense'
+export * from './kernels/layout/layout'
+export * from './kernels/pool/pool'
+export * from './kernels/requant/requant'

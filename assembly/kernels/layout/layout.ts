@@ -1,0 +1,78 @@
+// Moving values between layouts. No arithmetic, so one kernel per element size (2 or 4 bytes) serves every lane type.
+//
+// flatten   planes -> vector:  y[((c * height + i) * width + j) * yStep] = x[c, i, j]
+//           yStep 1 makes a plain vector; yStep = batch lanes puts one image's features into one lane of each row.
+// phases    planes -> planes:  y[c, py, px, i, j] = x[c, i * strideY + py, j * strideX + px]
+//           splits each plane into strideY * strideX phase planes, so that a strided convolution becomes gathers of
+//           unit stride: weight (u, v) reads phase (u mod strideY, v mod strideX) at (u / strideY, v / strideX).
+//           x points at the first pixel of the padded plane; positions at or beyond height x width are written as zero.
+//
+// Pitches, planes and steps count elements. Contract: natural alignment. Exact: copies.
+
+function flatten<T>(x: usize, xPlane: i32, xPitch: i32, channels: i32, height: i32, width: i32, y: usize, yStep: i32): void {
+  const step = (yStep as usize) * sizeof<T>()
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < height; i++) {
+      const from = x + ((c * xPlane + i * xPitch) as usize) * sizeof<T>()
+      for (let j = 0; j < width; j++) {
+        store<T>(y, load<T>(from + (j as usize) * sizeof<T>()))
+        y += step
+      }
+    }
+  }
+}
+
+function phases<T>(
+  x: usize, xPlane: i32, xPitch: i32, channels: i32, height: i32, width: i32,
+  y: usize, yPlane: i32, yPitch: i32, yHeight: i32, yWidth: i32, strideY: i32, strideX: i32,
+): void {
+  for (let c = 0; c < channels; c++) {
+    for (let py = 0; py < strideY; py++) {
+      for (let px = 0; px < strideX; px++) {
+        for (let i = 0; i < yHeight; i++) {
+          const row = i * strideY + py
+          const from = x + ((c * xPlane + row * xPitch + px) as usize) * sizeof<T>()
+          const to = y + ((i * yPitch) as usize) * sizeof<T>()
+          const inside = row < height ? min(yWidth, (width - px + strideX - 1) / strideX) : 0
+          let j = 0
+          for (; j < inside; j++) {
+            store<T>(to + (j as usize) * sizeof<T>(), load<T>(from + ((j * strideX) as usize) * sizeof<T>()))
+          }
+          for (; j < yWidth; j++) store<T>(to + (j as usize) * sizeof<T>(), 0 as T)
+        }
+        y += (yPlane as usize) * sizeof<T>()
+      }
+    }
+  }
+}
+
+export function flatten_16(x: usize, xPlane: i32, xPitch: i32, channels: i32, height: i32, width: i32, y: usize, yStep: i32): void {
+  flatten<u16>(x, xPlane, xPitch, channels, height, width, y, yStep)
+}
+
+export function flatten_32(x: usize, xPlane: i32, xPitch: i32, channels: i32, height: i32, width: i32, y: usize, yStep: i32): void {
+  flatten<u32>(x, xPlane, xPitch, channels, height, width, y, yStep)
+}
+
+export function phases_16(
+  x: usize, xPlane: i32, xPitch: i32, channels: i32, height: i32, width: i32,
+  y: usize, yPlane: i32, yPitch: i32, yHeight: i32, yWidth: i32, strideY: i32, strideX: i32,
+): void {
+  phases<u16>(x, xPlane, xPitch, channels, height, width, y, yPlane, yPitch, yHeight, yWidth, strideY, strideX)
+}
+
+export function phases_32(
+  x: usize, xPlane: i32, xPitch: i32, channels: i32, height: i32, width: i32,
+  y: usize, yPlane: i32, yPitch: i32, yHeight: i32, yWidth: i32, strideY: i32, strideX: i32,
+): void {
+  phases<u32>(x, xPlane, xPitch, channels, height, width, y, yPlane, yPitch, yHeight, yWidth, strideY, strideX)
+}
+
+/** How many of n f32 values are NaN or infinite. */
+export function count_nonfinite(x: usize, n: i32): i32 {
+  let count = 0
+  for (let i = 0; i < n; i++) {
+    count += (load<u32>(x + ((i as usize) << 2)) & 0x7f800000) == 0x7f800000 ? 1 : 0
+  }
+  return count
+}

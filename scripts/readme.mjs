@@ -1,0 +1,69 @@
+// Writes the tables of claims in README.md from the recorded results, so that no figure there is typed by hand.
+//
+//   node scripts/readme.mjs           updates README.md
+//   node scripts/readme.mjs --check   exits with 1 when README.md is not up to date
+//
+// A table stands between <!-- claims: NAME NAME ... --> and <!-- /claims -->, one row per name, in that order.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const MARKED = /(<!-- claims: ([a-z0-9 -]+?) -->\n)[\s\S]*?(<!-- \/claims -->)/g
+
+/** README text with its tables filled from bench/results. */
+export function renderReadme(text) {
+  return text.replace(MARKED, (_, open, names, close) => `${open}${table(names.split(' '))}${close}`)
+}
+
+/** Names of all claims that the tables quote. */
+export function quotedClaims(text) {
+  return [...text.matchAll(MARKED)].flatMap((match) => match[2].split(' '))
+}
+
+function table(names) {
+  const rows = names.map((name) => {
+    const file = join(root, 'bench/results', `${name}.json`)
+    if (!existsSync(file)) return `| not measured yet | | | \`${name}\` |`
+    const r = JSON.parse(readFileSync(file, 'utf8'))
+    const also = r.also.map((c) => `${label(c.figure)} ${figure(r.details[c.figure])} ${c.unit}`)
+    const bars = [bar(r.bar, r.unit), ...r.also.map((c) => `${label(c.figure)} ${bar(c.bar, c.unit)}`)]
+    const value = [`**${figure(r.value)} ${r.unit}**`, ...also].join(', ')
+    return `| ${r.title} | ${value}${r.holds ? '' : ' (misses its bar)'} | ${bars.join(', ')} | \`${name}\` |`
+  })
+  const recorded = names.map((name) => join(root, 'bench/results', `${name}.json`)).filter((file) => existsSync(file))
+  return `\n| what | measured | bar | claim |\n|---|---|---|---|\n${rows.join('\n')}\n\n${where(recorded)}`
+}
+
+/** The machines that the recorded results name, one sentence. */
+function where(files) {
+  const places = new Set(
+    files.map((file) => {
+      const { machine } = JSON.parse(readFileSync(file, 'utf8'))
+      return `${machine.cpu} (${machine.cores} cores), ${machine.runtime}, ${machine.platform}`
+    }),
+  )
+  return places.size === 0 ? '' : `Measured on: ${[...places].join('; ')}.\n\n`
+}
+
+const bar = ({ op, value }, unit) => `${op === '>=' ? 'at least' : 'at most'} ${figure(value)} ${unit}`
+
+/** 12345 -> 12,345; other numbers as recorded. */
+const figure = (value) => (Number.isInteger(value) ? value.toString().replace(/\B(?=(\d{3})+$)/g, ',') : String(value))
+
+/** wasmSimd -> wasm simd */
+const label = (name) => name.replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`)
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const file = join(root, 'README.md')
+  const text = readFileSync(file, 'utf8')
+  const rendered = renderReadme(text)
+  if (process.argv.includes('--check')) {
+    if (rendered !== text) {
+      console.error("README.md does not match bench/results: run 'node scripts/readme.mjs'")
+      process.exitCode = 1
+    }
+  } else {
+    writeFileSync(file, rendered)
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * Emitting the plan: every operation becomes kernel calls with all arguments fixed, so that a run does nothing but call
+ * them in order.
+ */
+import type { PoolNode } from '../graph/ir.js'
+import { type Grid, GRID_BYTES, gridWords } from '../kernels/grid.js'
+import { type Lane, laneBytes } from '../kernels/ref/lanes.js'
+import type { WasmInstance } from '../wasm/exports.js'
+import type { Arena } from '../wasm/arena.js'
+import type { DenseWeights } from './dense.js'
+import type { Geometry } from './geometry.js'
+import type { Op } from './lower.js'
+import { storedToGrid } from './lower.js'
+import { isPlanes, planesOf, type Value, valueUnit, vectorStep } from './values.js'
+
+/** One kernel call. */
+export interface Step {
+  /** The operation it belongs to, for profiles. */
+  readonly op: string
+  readonly kernel: string
+  readonly args: readonly number[]
+}
+
+/** A weighted layer ready to run: its geometry and where its program (or its dense weights) and constants lie. */
+export interface Layer {
+  readonly geometry: Geometry
+  readonly rows: number
+  readonly kernel: 'planar' | 'scalar' | 'dense'
+  readonly planes: number
+  readonly program: number
+  readonly dense: DenseWeights | undefined
+  /** f32 per output channel, folded with the units of input and output. */
+  readonly scale: number
+  readonly bias: number
+}
+
+/** Scratch that all operations share: accumulators and phase planes. */
+export interface Scratch {
+  readonly acc: number
+  readonly phases: number
+}
+
+/** Writes small read-only tables (grids, pool shapes, constants) into the session's memory, each only once. */
+export class Tables {
+  private readonly known = new Map<string, number>()
+
+  constructor(
+    private readonly instance: WasmInstance,
+    private readonly arena: Arena,
+  ) {}
+
+  bytes(data: Uint8Array): number {
+    const key = Array.from(data).join()
+    let address = this.known.get(key)
+    if (address === undefined) {
+      address = this.arena.alloc(data.length, 16)
+      new Uint8Array(this.instance.memory.buffer, address, data.length).set(data)
+      this.known.set(key, address)
+    }
+    return address
+  }
+
+  f32(values: ArrayLike<number>): number {
+    return this.bytes(new Uint8Array(Float32Array.from(values).buffer))
+  }
+
+  i32(values: readonly number[]): number {
+    return this.bytes(new Uint8Array(Int32Array.from(values).buffer))
+  }
+
+  grid(grid: Grid | undefined, relu: boolean): number {
+    const words = gridWords(grid, relu)
+    if (words.length !== GRID_BYTES) throw new RangeError('grid descriptor size')
+    return this.bytes(words)
+  }
+}
+
+const bytesOf = (v: Value) => laneBytes(v.lane)
+
+/** Address of image n's first pixel (planes) or of the whole vector. */
+function origin(v: Value, n: number): number {
+  if (!isPlanes(v)) return v.base
+  const p = planesOf(v.shape, v.pad)
+  return v.base + (n * p.image + p.origin) * bytesOf(v)
+}
+
+/** acc lanes -> value, whole planes with one constant per channel. */
+function requantPlanes(
+  op: string,
+  from: Lane,
+  acc: number,
+  accPlane: number,
+  accPitch: number,
+  out: Value,
+  y: number,
+  yPlane: number,
+  yPitch: number,
+  size: readonly [channels: number, height: number, width: number],
+  scale: number,
+  bias: number,
+  grid: number,
+): Step {
+  return {
+    op,
+    kernel: `requant_planes_${from}_${out.lane}`,
+    args: [acc, accPlane, accPitch, y, yPlane, yPitch, ...size, scale, bias, grid],
+  }
+}
+
+/** Elements between the accumulator rows of neighbouring output channels: whole vectors. */
+export const accPlane = (g: Geometry, lane: Lane): number => {
+  const lanes = 16 / laneBytes(lane)
+  return Math.ceil(g.flat / lanes) * lanes
+}
+
+export function emitWeighted(op: Op & { kind: 'weighted' }, layer: Layer, scratch: Scratch, tables: Tables, batch: number): Step[] {
+  const { x, out } = op
+  const g = layer.geometry
+  const grid = tables.grid(out.grid, op.relu)
+  const steps: Step[] = []
+  if (layer.kernel === 'scalar') {
+    const sums: Lane = x.lane === 'f32' ? 'f32' : 'i32'
+    steps.push({ op: op.name, kernel: `gather_scalar_${x.lane}`, args: [layer.program, layer.rows, layer.planes, x.base, scratch.acc] })
+    const args = [scratch.acc, out.base, layer.rows, layer.scale, layer.bias, grid]
+    steps.push({ op: op.name, kernel: `requant_vector_${sums}_${out.lane}`, args })
+    return steps
+  }
+  const plane = accPlane(g, x.lane)
+  const vectors = (plane * bytesOf(x)) / 16
+  const images = isPlanes(x) ? batch : 1
+  for (let n = 0; n < images; n++) {
+    let from = x.base + (isPlanes(x) ? n * planesOf(x.shape, x.pad).image + g.start : 0) * bytesOf(x)
+    if (g.phases !== undefined) {
+      const p = g.phases
+      const source = planesOf(x.shape, x.pad)
+      const conv = op.node.op === 'conv2d' ? op.node.pad : [0, 0]
+      const corner = from + (source.origin - conv[0] * source.pitch - conv[1]) * bytesOf(x)
+      const args = [corner, source.plane, source.pitch, source.channels, p.height, p.width]
+      steps.push({
+        op: op.name,
+        kernel: `phases_${bytesOf(x) * 8}`,
+        args: [...args, scratch.phases, p.yPlane, p.yPitch, p.yHeight, p.yWidth, ...p.stride],
+      })
+      from = scratch.phases
+    }
+    const args = [layer.program, layer.rows, layer.planes, from, scratch.acc, plane * bytesOf(x), vectors]
+    steps.push({ op: op.name, kernel: `gather_${x.lane}`, args })
+    const to = isPlanes(out) ? planesOf(out.shape, out.pad) : { plane: vectorStep(batch), pitch: vectorStep(batch) }
+    const size = [layer.rows, g.outHeight, g.outWidth] as const
+    steps.push(
+      requantPlanes(op.name, x.lane, scratch.acc, plane, g.pitch, out, origin(out, n), to.plane, to.pitch, size, layer.scale, layer.bias, grid),
+    )
+  }
+  return steps
+}
+
+export function emitPool(op: Op & { kind: 'pool' }, tables: Tables, batch: number): Step[] {
+  const { node, x, out } = op
+  const shape = tables.i32(poolShape(node, x, out))
+  const from = planesOf(x.shape, x.pad)
+  const to = planesOf(out.shape, out.pad)
+  return Array.from({ length: batch }, (_, n) => {
+    const args = [origin(x, n), from.plane, from.pitch, origin(out, n), to.plane, to.pitch, shape]
+    if (node.op === 'avgpool') args.push(tables.grid(out.grid, false), storedToGrid(x))
+    return { op: op.name, kernel: `${node.op}_${x.lane}`, args }
+  })
+}
+
+function poolShape(node: PoolNode, x: Value, out: Value): number[] {
+  return [...x.shape, out.shape[1], out.shape[2], ...node.kernel, ...node.stride, node.pad[0], node.pad[1]]
+}
+
+export function emitFlatten(op: Op & { kind: 'flatten' }, batch: number): Step[] {
+  const { x, out } = op
+  const from = isPlanes(x)
+    ? planesOf(x.shape, x.pad)
+    : { plane: vectorStep(batch), pitch: 1, channels: x.shape[0], height: 1, width: 1 }
+  const kernel = `flatten_${bytesOf(x) * 8}`
+  return Array.from({ length: batch }, (_, n) => {
+    const source = isPlanes(x) ? origin(x, n) : x.base + n * bytesOf(x)
+    const args = [source, from.plane, from.pitch, from.channels, from.height, from.width]
+    return { op: op.name, kernel, args: [...args, out.base + n * bytesOf(out), vectorStep(batch)] }
+  })
+}
+
+/** Elementwise requantisation of stored numbers: a ReLU, or the f32 copy of a value. */
+export function emitConvert(op: Op & { kind: 'convert' }, tables: Tables, batch: number): Step[] {
+  const { x, out } = op
+  // Into f32 outputs as real numbers; otherwise in the grid's own domain, where nothing is rounded anew.
+  const factor = out.grid === undefined ? valueUnit(x) : storedToGrid(x)
+  const grid = tables.grid(out.grid, op.relu)
+  if (!isPlanes(x)) {
+    const width = x.shape[0] * vectorStep(batch)
+    const scale = tables.f32([factor])
+    return [requantPlanes(op.name, x.lane, x.base, width, width, out, out.base, width, width, [1, 1, width], scale, tables.f32([0]), grid)]
+  }
+  const from = planesOf(x.shape, x.pad)
+  const to = planesOf(out.shape, out.pad)
+  const scale = tables.f32(new Array(from.channels).fill(factor))
+  const bias = tables.f32(new Array(from.channels).fill(0))
+  const size = [from.channels, from.height, from.width] as const
+  return Array.from({ length: batch }, (_, n) =>
+    requantPlanes(op.name, x.lane, origin(x, n), from.plane, from.pitch, out, origin(out, n), to.plane, to.pitch, size, scale, bias, grid),
+  )
+}
+
+/** Raw numbers, staged as f32 [image][C][H][W] or [feature][lane], to the input value. */
+export function emitInput(op: Op & { kind: 'input' }, staging: number, tables: Tables, batch: number): Step[] {
+  const { spec, out } = op
+  const channels = out.shape[0]
+  const spread = (a: readonly number[]) => Array.from({ length: channels }, (_, c) => a[a.length === 1 ? 0 : c] * out.gridScale)
+  const scale = tables.f32(spread(spec.scale))
+  const bias = tables.f32(spread(spec.offset))
+  const grid = tables.grid(out.grid, false)
+  if (!isPlanes(out)) {
+    if (batch === 1) {
+      return [{ op: op.name, kernel: `requant_vector_f32_${out.lane}`, args: [staging, out.base, channels, scale, bias, grid] }]
+    }
+    const step = vectorStep(batch)
+    return [requantPlanes(op.name, 'f32', staging, step, step, out, out.base, step, step, [channels, 1, batch], scale, bias, grid)]
+  }
+  const to = planesOf(out.shape, out.pad)
+  const pixels = to.height * to.width
+  const size = [channels, to.height, to.width] as const
+  return Array.from({ length: batch }, (_, n) =>
+    requantPlanes(op.name, 'f32', staging + n * channels * pixels * 4, pixels, to.width, out, origin(out, n), to.plane, to.pitch, size, scale, bias, grid),
+  )
+}

@@ -1,0 +1,83 @@
+/**
+ * Where a weighted layer's inputs lie: the element offset of every weight column, and the run of neighbouring outputs
+ * that the planar gather computes for each row.
+ *
+ * The padded image is flat, so weight (c, u, v) of a convolution reads c * plane + u * pitch + v further on than the
+ * output's own position. Outputs run on through the pitch: `junk` positions at row ends are computed and ignored.
+ */
+import type { ConvNode } from '../graph/ir.js'
+import { isPlanes, planesOf, type Value, vectorStep } from './values.js'
+
+/** De-interleaving of the input for a strided convolution; parameters of the phases kernel, in elements. */
+export interface Phases {
+  readonly height: number
+  readonly width: number
+  readonly yPlane: number
+  readonly yPitch: number
+  readonly yHeight: number
+  readonly yWidth: number
+  readonly stride: readonly [number, number]
+  /** elements of the whole phase buffer */
+  readonly size: number
+}
+
+export interface Geometry {
+  /** Element offset of each weight column. */
+  readonly offsets: Uint32Array
+  /** Elements from the start of the image (or of the phase buffer) to the first output's first input. */
+  readonly start: number
+  /** Elements from output row to output row. */
+  readonly pitch: number
+  readonly outHeight: number
+  readonly outWidth: number
+  /** Neighbouring outputs to compute: (outHeight - 1) * pitch + outWidth. */
+  readonly flat: number
+  readonly phases?: Phases
+}
+
+export function convGeometry(node: ConvNode, x: Value, out: Value): Geometry {
+  const from = planesOf(x.shape, x.pad)
+  const [, outHeight, outWidth] = out.shape
+  const [kh, kw] = node.kernel
+  const [sy, sx] = node.stride
+  const corner = from.origin - node.pad[0] * from.pitch - node.pad[1]
+  const offsets = new Uint32Array(from.channels * kh * kw)
+  const fill = (offset: (c: number, u: number, v: number) => number) => {
+    let k = 0
+    for (let c = 0; c < from.channels; c++) {
+      for (let u = 0; u < kh; u++) for (let v = 0; v < kw; v++) offsets[k++] = offset(c, u, v)
+    }
+  }
+  const unit = sy === 1 && sx === 1
+  const yHeight = outHeight + Math.floor((kh - 1) / sy)
+  const yWidth = outWidth + Math.floor((kw - 1) / sx)
+  const pitch = unit ? from.pitch : yWidth
+  const base = { offsets, start: unit ? corner : 0, pitch, outHeight, outWidth, flat: (outHeight - 1) * pitch + outWidth }
+  if (unit) {
+    fill((c, u, v) => c * from.plane + u * from.pitch + v)
+    return base
+  }
+  const yPlane = Math.ceil((yHeight * yWidth) / 8) * 8
+  fill((c, u, v) => ((c * sy + (u % sy)) * sx + (v % sx)) * yPlane + Math.floor(u / sy) * yWidth + Math.floor(v / sx))
+  const phases: Phases = {
+    height: from.height + node.pad[0] + node.pad[2],
+    width: from.width + node.pad[1] + node.pad[3],
+    yPlane,
+    yPitch: yWidth,
+    yHeight,
+    yWidth,
+    stride: node.stride,
+    size: from.channels * sy * sx * yPlane,
+  }
+  return { ...base, phases }
+}
+
+/** A dense layer: alone, one scalar per feature; in a batch, one row of lanes per feature. */
+export function denseGeometry(x: Value, batch: number): Geometry {
+  const step = vectorStep(batch)
+  const offsets = Uint32Array.from({ length: x.shape[0] }, (_, k) => k * step)
+  return { offsets, start: 0, pitch: step, outHeight: 1, outWidth: batch, flat: step }
+}
+
+export const weightedGeometry = (node: ConvNode | { op: 'dense' }, x: Value, out: Value, batch: number): Geometry =>
+  node.op === 'conv2d' && isPlanes(x) ? convGeometry(node, x, out) : denseGeometry(x, batch)

@@ -1,0 +1,72 @@
+/**
+ * Values: how activations are represented (number grid, lane) and where they lie in memory.
+ *
+ * A stored number n stands for the real number n * unit. Quantised values are rounded to a grid (int8 or FP8) after
+ * scaling by `gridScale`; integer lanes hold them in units of the grid, which is exact, f32 lanes hold them as they are.
+ */
+import type { Pads, Shape } from '../graph/ir.js'
+import { type Grid, gridUnit } from '../kernels/grid.js'
+import { type Lane, laneBytes } from '../kernels/ref/lanes.js'
+
+export interface Value {
+  readonly name: string
+  readonly shape: Shape
+  /** Known to hold no negative number. */
+  readonly nonnegative: boolean
+  /** undefined: f32, not rounded */
+  readonly grid: Grid | undefined
+  /** grid value = real value * gridScale */
+  readonly gridScale: number
+  lane: Lane
+  /** Zero border that convolutions reading this value need. */
+  pad: Pads
+  /** Memory of the first image (planes) or of all images (vector). */
+  base: number
+}
+
+/** Real size of one stored step. */
+export const valueUnit = (v: Value): number =>
+  v.grid !== undefined && v.lane !== 'f32' ? gridUnit(v.grid) / v.gridScale : 1 / v.gridScale
+
+/** Largest |stored number|: what the overflow proof starts from. */
+export const maxStored = (grid: Grid): number => grid.max / gridUnit(grid)
+
+/** Rows of this many lanes are whole vectors in every lane type. */
+const ROUND = 8
+
+const roundUp = (n: number) => Math.ceil(n / ROUND) * ROUND
+
+/** Geometry of [C, H, W] in memory, in elements. The image sits inside its zero border; planes follow each other. */
+export interface Planes {
+  readonly channels: number
+  readonly height: number
+  readonly width: number
+  /** from row to row */
+  readonly pitch: number
+  /** from channel to channel */
+  readonly plane: number
+  /** from image to image */
+  readonly image: number
+  /** from the buffer's start to pixel (0, 0) */
+  readonly origin: number
+}
+
+export function planesOf(shape: Shape, pad: Pads): Planes {
+  const [channels, height, width] = shape
+  const pitch = width + pad[1] + pad[3]
+  const plane = roundUp((height + pad[0] + pad[2]) * pitch)
+  return { channels, height, width, pitch, plane, image: channels * plane, origin: pad[0] * pitch + pad[1] }
+}
+
+/**
+ * Elements from feature to feature of a vector value: 1 alone; a batch lies in the lanes of one row per feature.
+ */
+export const vectorStep = (batch: number): number => (batch === 1 ? 1 : roundUp(batch))
+
+export const isPlanes = (v: Value): boolean => v.shape.length === 3
+
+/** Bytes of a value for `batch` images. */
+export function valueBytes(v: Value, batch: number): number {
+  const count = isPlanes(v) ? planesOf(v.shape, v.pad).image * batch : v.shape[0] * vectorStep(batch)
+  return count * laneBytes(v.lane)
+}

@@ -1,0 +1,122 @@
+/**
+ * Numbers, flags and text of the header as adaptive binary decisions. Every kind of field has its own decisions, named
+ * by a string, so that repeated values (the stride of each layer, say) soon cost a small fraction of a bit.
+ */
+import { WhiteDwarfError } from '../errors.js'
+import type { BitCoder } from './coder.js'
+
+/** Probability of a 1 for decisions whose default is nearly always right: costs 0.05 bit when it is. */
+const RARE = 2048
+const EVEN = 32768
+
+interface Decision {
+  one: number
+  seen: number
+}
+
+export class Fields {
+  private readonly decisions = new Map<string, Decision>()
+  readonly coder: BitCoder
+
+  constructor(coder: BitCoder) {
+    this.coder = coder
+  }
+
+  get bits(): number {
+    return this.coder.bits
+  }
+
+  /** One adaptive decision. `initial` is the probability of a 1 (in 1/65536) the first time. */
+  bit(name: string, bit: boolean, initial = EVEN): boolean {
+    let d = this.decisions.get(name)
+    if (d === undefined) {
+      d = { one: initial, seen: 0 }
+      this.decisions.set(name, d)
+    }
+    const coded = this.coder.bit(d.one, bit ? 1 : 0)
+    // The first estimates move fast, later ones by 1/16.
+    const share = Math.min(16, 3 + d.seen++)
+    d.one += Math.trunc(((coded ? 65535 : 0) - d.one) / share)
+    d.one = Math.min(65024, Math.max(512, d.one))
+    return coded === 1
+  }
+
+  /** A flag that is nearly always false. */
+  rare(name: string, flag: boolean): boolean {
+    return this.bit(name, flag, RARE)
+  }
+
+  /**
+   * A whole number from 0 to `max` (below 2^31) in Exp-Golomb form: with v = value + 1 of n + 1 bits, n ones and a zero,
+   * then the n low bits of v. All but the low bits beyond the second are adaptive.
+   */
+  uint(name: string, value: number, max: number): number {
+    let n = 0
+    while (this.bit(`${name}.n${n}`, value + 1 >= 2 ** (n + 1))) {
+      if (++n > 30) throw new WhiteDwarfError('E_FORMAT', `damaged .wd file: '${name}' does not fit 31 bits`)
+    }
+    let v = 1
+    const bits = value + 1
+    for (let i = n - 1; i >= 0; i--) {
+      const b = (bits >>> i) & 1
+      const adaptive = n - i <= 2
+      const coded = adaptive ? this.bit(`${name}.m${n}.${v}`, b === 1) : this.coder.raw(1, b) === 1
+      v = v * 2 + (coded ? 1 : 0)
+    }
+    if (v - 1 > max) {
+      throw new WhiteDwarfError('E_FORMAT', `damaged .wd file: '${name}' is ${v - 1}, expected at most ${max}`)
+    }
+    return v - 1
+  }
+
+  /** A number that is usually `expected`; else its distance, sign first. */
+  near(name: string, value: number, expected: number, min: number, max: number): number {
+    if (!this.bit(`${name}.differs`, value !== expected)) {
+      if (expected < min || expected > max) throw new WhiteDwarfError('E_FORMAT', `damaged .wd file: '${name}' is out of range`)
+      return expected
+    }
+    const below = this.bit(`${name}.below`, value < expected)
+    const distance = 1 + this.uint(`${name}.by`, Math.abs(value - expected) - 1, max - min)
+    const result = below ? expected - distance : expected + distance
+    if (result < min || result > max) {
+      throw new WhiteDwarfError('E_FORMAT', `damaged .wd file: '${name}' is ${result}, expected ${min} to ${max}`)
+    }
+    return result
+  }
+
+  /** UTF-8 text of at most `maxBytes`, each byte as 8 adaptive decisions. */
+  text(name: string, value: string, maxBytes: number): string {
+    const bytes = new TextEncoder().encode(value)
+    const length = this.uint(`${name}.length`, bytes.length, maxBytes)
+    const out = new Uint8Array(length)
+    for (let i = 0; i < length; i++) {
+      let node = 1
+      for (let k = 7; k >= 0; k--) node = node * 2 + (this.bit(`${name}.${node}`, ((bytes[i] >>> k) & 1) === 1) ? 1 : 0)
+      out[i] = node & 255
+    }
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(out)
+    } catch (cause) {
+      throw new WhiteDwarfError('E_FORMAT', 'damaged .wd file: a name is not UTF-8 text', { cause })
+    }
+  }
+
+  /** Any finite number, exactly: 1 bit and 32 when it fits single precision, else 1 bit and 64. */
+  float(name: string, value: number): number {
+    const view = new DataView(new ArrayBuffer(8))
+    if (this.bit(`${name}.double`, !Object.is(Math.fround(value), value))) {
+      view.setFloat64(0, value)
+      view.setUint32(0, this.coder.raw(32, view.getUint32(0)))
+      view.setUint32(4, this.coder.raw(32, view.getUint32(4)))
+      value = view.getFloat64(0)
+    } else {
+      view.setFloat32(0, value)
+      view.setUint32(0, this.coder.raw(32, view.getUint32(0)))
+      value = view.getFloat32(0)
+    }
+    if (!Number.isFinite(value)) {
+      throw new WhiteDwarfError('E_FORMAT', `damaged .wd file: '${name}' is not a finite number`)
+    }
+    return value
+  }
+}

@@ -1,0 +1,273 @@
+/**
+ * The header: graph, input ranges and what kind of tensor each weighted node has. One function per part describes it
+ * in both directions: while encoding, `given` holds the values; while decoding it is absent.
+ */
+import { WhiteDwarfError } from '../errors.js'
+import { type Graph, type InputSpec, inferShapes, isWeighted, type Node, type Pads, type Pair, type Shape, weightShape } from '../graph/ir.js'
+import type { Fields } from './fields.js'
+import { damaged, MAX_INPUTS, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK, refuse } from './limits.js'
+import { NameCoder } from './names.js'
+import { MAX_SIGN_SEED } from './signs.js'
+
+/** Operation codes. 0 and all not listed are reserved. */
+const OPS: readonly (Node['op'] | undefined)[] = [undefined, 'conv2d', 'dense', 'relu', 'maxpool', 'avgpool', 'flatten', 'batchnorm']
+
+/** Ways of coding a level tensor; the numbers are those of the file. */
+export const MODES = ['context', 'runs'] as const
+export type Mode = (typeof MODES)[number]
+
+/** What the header says of one level tensor. */
+export interface TensorHeader {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly maxLevel: 1 | 3 | 7
+  readonly signSeed?: number
+  readonly mode: Mode
+  /** Columns as planes of rows of this many weights: 0 when they have no such order. */
+  readonly width: number
+}
+
+export interface LayerHeader {
+  readonly node: string
+  /** Index into `tensors`. */
+  readonly tensor: number
+}
+
+export interface Header {
+  readonly graph: Graph
+  readonly shapes: ReadonlyMap<string, Shape>
+  readonly tensors: readonly TensorHeader[]
+  readonly layers: readonly LayerHeader[]
+  readonly ranges: Readonly<Record<string, number>>
+}
+
+const MAX_DIM = 2 ** 24
+
+export function codeHeader(f: Fields, given?: Header): Header {
+  const graph = codeGraph(f, given?.graph)
+  const shapes = checkedShapes(graph)
+  const tensors: TensorHeader[] = []
+  const layers: LayerHeader[] = []
+  const names = new Map<string, number>()
+  for (const node of graph.nodes) {
+    if (!isWeighted(node)) continue
+    const giv = given?.layers[layers.length]
+    const tensor = codeTensorRef(f, giv?.tensor ?? 0, tensors.length)
+    const shape = weightShape(node, shapes.get(node.inputs[0]) as Shape)
+    if (tensor === tensors.length) {
+      const t = codeTensor(f, node.name, shape, planeWidth(graph, shapes, node), given?.tensors[tensor])
+      if (names.has(t.name)) throw damaged(`two level tensors are called '${t.name}'`)
+      names.set(t.name, tensor)
+      tensors.push(t)
+    } else if (tensors[tensor].shape.join() !== shape.join()) {
+      throw damaged(`'${node.name}' has weights [${shape.join(', ')}], but shares a tensor of [${tensors[tensor].shape.join(', ')}]`)
+    }
+    layers.push({ node: node.name, tensor })
+  }
+  const ranges = codeRanges(f, graph, given?.ranges)
+  return { graph, shapes, tensors, layers, ranges }
+}
+
+function checkedShapes(graph: Graph): Map<string, Shape> {
+  try {
+    return inferShapes(graph)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new WhiteDwarfError('E_FORMAT', `not a valid network in this .wd file: ${why}`, { cause })
+  }
+}
+
+function codeGraph(f: Fields, given?: Graph): Graph {
+  const inputs: InputSpec[] = []
+  const inputCount = f.near('inputs', given?.inputs.length ?? 1, 1, 1, MAX_INPUTS)
+  for (let i = 0; i < inputCount; i++) inputs.push(codeInput(f, i, given?.inputs[i]))
+  const values = inputs.map((input) => input.name)
+  const nodes: Node[] = []
+  const nodeCount = f.uint('nodes', given?.nodes.length ?? 0, MAX_NODES)
+  const names = new NameCoder()
+  let before = 0
+  for (let i = 0; i < nodeCount; i++) {
+    if (f.coder.overrun) throw damaged('the header runs past the end of the file')
+    const g = given?.nodes[i]
+    const opCode = codeOp(f, before, g === undefined ? 0 : OPS.indexOf(g.op))
+    const op = OPS[opCode]
+    if (op === undefined) {
+      throw new WhiteDwarfError('E_FORMAT', `this .wd file uses operation ${opCode}, unknown here: update whitedwarf`)
+    }
+    const back = g === undefined ? 0 : values.length - 1 - values.lastIndexOf(g.inputs[0])
+    const input = values[values.length - 1 - f.near('back', back, 0, 0, values.length - 1)]
+    const name = names.code(f, op, g?.name ?? '')
+    nodes.push({ op, name, inputs: [input], ...codeAttributes(f, op, g) } as Node)
+    values.push(name)
+    before = opCode
+  }
+  const outputs: string[] = []
+  const outputCount = f.near('outputs', given?.outputs.length ?? 1, 1, 1, MAX_OUTPUTS)
+  for (let i = 0; i < outputCount; i++) {
+    const at = given === undefined ? 0 : values.lastIndexOf(given.outputs[i])
+    outputs.push(values[f.near('output', at, values.length - 1, 0, values.length - 1)])
+  }
+  return { inputs, nodes, outputs }
+}
+
+function codeInput(f: Fields, index: number, given?: InputSpec): InputSpec {
+  const rank = f.near('rank', given?.shape.length ?? 1, 3, 1, MAX_RANK)
+  const shape: number[] = []
+  for (let i = 0; i < rank; i++) {
+    const g = given?.shape[i] ?? 1
+    const square = rank === 3 && i === 2
+    shape.push(1 + (square ? f.near('width', g - 1, shape[1] - 1, 0, MAX_DIM - 1) : f.uint(`dim${i}`, g - 1, MAX_DIM - 1)))
+  }
+  const usual = index === 0 ? (rank === 3 ? 'image' : 'input') : `input${index + 1}`
+  const name = f.rare('input.named', given !== undefined && given.name !== usual) ? f.text('name', given?.name ?? '', MAX_NAME_BYTES) : usual
+  const bytes = given !== undefined && isList(given.scale, [1 / 255]) && isList(given.offset, [0])
+  if (!f.bit('input.other', !bytes, 8192)) return { name, shape, scale: [1 / 255], offset: [0] }
+  const scale = codeNumbers(f, 'input.scale', shape[0], given?.scale)
+  const offset = codeNumbers(f, 'input.offset', shape[0], given?.offset)
+  return { name, shape, scale, offset }
+}
+
+const isList = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((v, i) => Object.is(v, b[i]))
+
+/** One number for all channels, or one for each. */
+function codeNumbers(f: Fields, name: string, channels: number, given?: readonly number[]): number[] {
+  const count = f.bit(`${name}.each`, given !== undefined && given.length > 1) ? channels : 1
+  const out: number[] = []
+  for (let i = 0; i < count; i++) {
+    if (f.coder.overrun) throw damaged('the header runs past the end of the file')
+    out.push(f.float(name, given?.[i] ?? 0))
+  }
+  return out
+}
+
+/** An 8-bit operation code. Its top five bits are zero for all that exist today. */
+function codeOp(f: Fields, before: number, op: number): number {
+  let node = 1
+  for (let k = 7; k >= 0; k--) {
+    const bit = ((op >>> k) & 1) === 1
+    node = node * 2 + (k >= 3 ? +f.bit(`op.high${k}`, bit, 512) : +f.bit(`op.${before}.${node}`, bit))
+  }
+  return node & 255
+}
+
+function codeAttributes(f: Fields, op: Node['op'], g: Node | undefined): object {
+  if (op === 'conv2d') {
+    const c = g?.op === op ? g : undefined
+    const channels = 1 + f.uint('channels', (c?.channels ?? 1) - 1, MAX_DIM - 1)
+    const kernel = codePair(f, 'conv.kernel', c?.kernel)
+    const stride = codePair(f, 'conv.stride', c?.stride, 1)
+    return { channels, kernel, stride, pad: codePads(f, 'conv', kernel, c?.pad) }
+  }
+  if (op === 'dense') return { units: 1 + f.uint('units', (g?.op === op ? g.units : 1) - 1, MAX_DIM - 1) }
+  if (op === 'maxpool' || op === 'avgpool') {
+    const p = g?.op === op ? g : undefined
+    const kernel = codePair(f, 'pool.kernel', p?.kernel, 2)
+    const stride: Pair = f.rare('pool.strided', p !== undefined && p.stride.join() !== kernel.join())
+      ? codePair(f, 'pool.stride', p?.stride)
+      : [kernel[0], kernel[1]]
+    return { kernel, stride, pad: codePads(f, 'pool', kernel, p?.pad) }
+  }
+  return {}
+}
+
+/** Height, then the width, which is usually the same. `usual`, where there is one, is the height to expect. */
+function codePair(f: Fields, name: string, given?: Pair, usual?: number): Pair {
+  const y = given?.[0] ?? 1
+  const height = 1 + (usual === undefined ? f.uint(`${name}.y`, y - 1, MAX_DIM - 1) : f.near(`${name}.y`, y - 1, usual - 1, 0, MAX_DIM - 1))
+  const width = 1 + f.near(`${name}.x`, (given?.[1] ?? 1) - 1, height - 1, 0, MAX_DIM - 1)
+  return [height, width]
+}
+
+/** None, or as much as keeps the size of an image at stride 1, or four numbers. */
+function codePads(f: Fields, name: string, kernel: Pair, given?: Pads): Pads {
+  if (!f.bit(`${name}.padded`, given?.some((p) => p !== 0) ?? false, name === 'pool' ? 2048 : 32768)) return [0, 0, 0, 0]
+  const [y, x] = [(kernel[0] - 1) >> 1, (kernel[1] - 1) >> 1]
+  const same: Pads = [y, x, kernel[0] - 1 - y, kernel[1] - 1 - x]
+  if (!f.bit(`${name}.unsame`, given?.join() !== same.join(), 8192)) return same
+  const pads = [0, 1, 2, 3].map((i) => f.uint(`${name}.pad`, given?.[i] ?? 0, 65535))
+  return [pads[0], pads[1], pads[2], pads[3]]
+}
+
+/** A new tensor (index = count) nearly always. */
+function codeTensorRef(f: Fields, tensor: number, count: number): number {
+  if (count === 0 || !f.rare('shared', tensor < count)) return count
+  return f.uint('shared.index', tensor, count - 1)
+}
+
+function codeTensor(f: Fields, node: string, shape: Shape, plane: number, given?: TensorHeader): TensorHeader {
+  const name = f.rare('tensor.named', given !== undefined && given.name !== node) ? f.text('name', given?.name ?? '', MAX_NAME_BYTES) : node
+  // Kinds from 2 on are reserved for tensors that are not plain levels.
+  const kind = f.uint('tensor.kind', given === undefined ? 0 : MODES.indexOf(given.mode), 255)
+  if (kind >= MODES.length) {
+    throw new WhiteDwarfError('E_FORMAT', `this .wd file has weights of kind ${kind}, unknown here: update whitedwarf`)
+  }
+  const wide = f.bit('tensor.wide', given !== undefined && given.maxLevel > 1)
+  const maxLevel = wide ? (f.bit('tensor.seven', given?.maxLevel === 7) ? 7 : 3) : 1
+  const width = f.near('tensor.width', given?.width ?? 0, plane, 0, shape[1])
+  const header = { name, shape, maxLevel, mode: MODES[kind], width } as const
+  if (!f.rare('tensor.seeded', given?.signSeed !== undefined)) return header
+  const signSeed = f.coder.raw(6, given?.signSeed ?? 0)
+  if (signSeed > MAX_SIGN_SEED) throw damaged(`sign seed ${signSeed}, expected at most ${MAX_SIGN_SEED}`)
+  return { ...header, signSeed }
+}
+
+/** Width of the planes in which a node's columns lie: the kernel's, or the image's when a flattened image comes in. */
+export function planeWidth(graph: Graph, shapes: ReadonlyMap<string, Shape>, node: Node): number {
+  if (node.op === 'conv2d') return node.kernel[1]
+  const makers = new Map(graph.nodes.map((n) => [n.name, n]))
+  let value = node.inputs[0]
+  for (;;) {
+    const maker = makers.get(value)
+    if (maker?.op === 'relu' || maker?.op === 'batchnorm') {
+      value = maker.inputs[0]
+    } else if (maker?.op === 'flatten') {
+      const image = shapes.get(maker.inputs[0]) as Shape
+      return image.length === 3 ? image[2] : 0
+    } else {
+      return 0
+    }
+  }
+}
+
+/** Ranges: of the values that weighted nodes consume, unless the model has others. */
+function codeRanges(f: Fields, graph: Graph, given?: Readonly<Record<string, number>>): Record<string, number> {
+  const consumed = new Set(graph.nodes.filter(isWeighted).map((node) => node.inputs[0]))
+  const values = [...graph.inputs, ...graph.nodes].map((v) => v.name)
+  const unusual = f.rare('ranges.other', given !== undefined && values.some((v) => Object.hasOwn(given, v) !== consumed.has(v)))
+  const ranges: Record<string, number> = {}
+  let expected = 128
+  for (const value of values) {
+    const present = unusual ? f.bit('ranges.present', given !== undefined && Object.hasOwn(given, value)) : consumed.has(value)
+    if (!present) continue
+    const code = f.near('range', given?.[value] ?? 0, expected, 0, 255)
+    setOwn(ranges, value, code)
+    expected = code
+  }
+  return ranges
+}
+
+/** Assignment that treats '__proto__' as any other name. */
+export function setOwn<T>(record: Record<string, T>, name: string, value: T): void {
+  Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true })
+}
+
+/** Checks what the header cannot say of a graph, before encoding. */
+export function checkGraph(graph: Graph): void {
+  if (graph.nodes.length > MAX_NODES) throw refuse(`${graph.nodes.length} nodes, at most ${MAX_NODES}`)
+  if (graph.inputs.length > MAX_INPUTS) throw refuse(`${graph.inputs.length} inputs, at most ${MAX_INPUTS}`)
+  if (graph.outputs.length > MAX_OUTPUTS) throw refuse(`${graph.outputs.length} outputs, at most ${MAX_OUTPUTS}`)
+  for (const input of graph.inputs) {
+    if (input.shape.length > MAX_RANK) throw refuse(`input '${input.name}' has ${input.shape.length} dimensions, at most ${MAX_RANK}`)
+    for (const v of [...input.scale, ...input.offset]) {
+      if (!Number.isFinite(v)) throw refuse(`input '${input.name}' has a scale or offset of ${v}`)
+    }
+  }
+  for (const { name } of [...graph.inputs, ...graph.nodes]) checkName(name)
+}
+
+export function checkName(name: string): void {
+  if (new TextEncoder().encode(name).length > MAX_NAME_BYTES) throw refuse(`the name '${name.slice(0, 40)}...' is longer than ${MAX_NAME_BYTES} bytes`)
+  if (!isWellFormed(name)) throw refuse('a name holds half a surrogate pair')
+}
+
+const isWellFormed = (name: string) => !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(name)

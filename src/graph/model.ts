@@ -1,0 +1,63 @@
+/**
+ * A compressed network in memory: what a .wd file holds, and the contract between compressing and running.
+ */
+import type { Graph } from './ir.js'
+
+/** Weights as small integers, mostly zero. Several layers may use one tensor (folding). */
+export interface LevelTensor {
+  /** [out, in, kh, kw] or [out, in] */
+  readonly shape: readonly number[]
+  /** Largest |level| allowed: 1 is INT2, 3 is INT3, 7 is INT4. */
+  readonly maxLevel: 1 | 3 | 7
+  readonly levels: Int8Array
+  /**
+   * Present when the signs come from the seeded generator (format/signs.ts) and are therefore not stored.
+   * Every non-zero level must then have the generator's sign.
+   */
+  readonly signSeed?: number
+}
+
+/** Numbers on a uniform grid: value[i] = lo + step * code[i] in f32 arithmetic. `lo` and `step` are f16 numbers. */
+export interface UniformArray {
+  readonly kind: 'uniform'
+  /** 1..8 */
+  readonly bits: number
+  readonly lo: number
+  readonly step: number
+  readonly codes: Uint8Array
+}
+
+/** Numbers as IEEE half precision bit patterns. */
+export interface HalfArray {
+  readonly kind: 'f16'
+  readonly codes: Uint16Array
+}
+
+/** Per-channel constants, held as the codes the file stores, so that writing and reading lose nothing. */
+export type CodedArray = UniformArray | HalfArray
+
+/** Constants of one weighted node: y = scale * (levels . x) + bias, per output channel. */
+export interface LayerParams {
+  /** Name of the level tensor. */
+  readonly tensor: string
+  readonly scale: CodedArray
+  readonly bias: CodedArray
+}
+
+export interface Model {
+  readonly graph: Graph
+  readonly tensors: Readonly<Record<string, LevelTensor>>
+  /** Weighted node name -> its constants. */
+  readonly layers: Readonly<Record<string, LayerParams>>
+  /**
+   * Value name -> code of the largest |x| seen in calibration: max = 2^(code / 8 - 16), code 0..255.
+   * Present for every value that a weighted node consumes.
+   */
+  readonly ranges: Readonly<Record<string, number>>
+}
+
+export const rangeMax = (code: number): number => 2 ** (code / 8 - 16)
+
+/** The smallest code whose maximum is at least `max`. */
+export const rangeCode = (max: number): number =>
+  max > 0 ? Math.min(255, Math.max(0, Math.ceil((Math.log2(max) + 16) * 8))) : 0

@@ -1,0 +1,82 @@
+/**
+ * Grids of representable numbers: int8 and every FP8 format as one description, and as the five words that kernels
+ * read (assembly/lib/grid.ts).
+ */
+import { WhiteDwarfError } from '../errors.js'
+
+/**
+ * Representable magnitudes: multiples of 2^(e - mantissaBits) with e the number's own exponent, but never finer than
+ * `unit` = 2^(minExponent - mantissaBits), and never above `max`.
+ */
+export interface Grid {
+  readonly mantissaBits: number
+  readonly minExponent: number
+  readonly max: number
+}
+
+/** Eight-bit integers -127 .. 127: spacing 1 everywhere. */
+export const INT8: Grid = { mantissaBits: 7, minExponent: 7, max: 127 }
+
+/** The finest spacing: every grid value is a whole multiple of it. */
+export const gridUnit = (grid: Grid): number => 2 ** (grid.minExponent - grid.mantissaBits)
+
+/** An 8-bit floating-point format, sign + exponent + mantissa = 8 bits. */
+export interface Fp8Format extends Grid {
+  readonly name: string
+  readonly exponentBits: number
+  readonly bias: number
+  /** Largest magnitude code (7 bits) of a finite number. */
+  readonly maxCode: number
+  /** Magnitude code of infinity, or -1. */
+  readonly infinityCode: number
+  readonly nanCode: number
+}
+
+/**
+ * An FP8 format by its split, 'e4m3' or 'E5M2' style, exponent 2..5 bits.
+ *
+ * E5M2 follows IEEE 754 (top exponent: infinity and NaN; max 57344). All others follow E4M3's convention: no infinity,
+ * one NaN code (all ones), so that E4M3 reaches 448 (Micikevicius et al., "FP8 formats for deep learning", 2022).
+ * @throws WhiteDwarfError E_OPTION
+ */
+export function fp8Format(name: string): Fp8Format {
+  const match = /^e([2-5])m([2-5])$/i.exec(name)
+  const exponentBits = match ? Number(match[1]) : 0
+  const mantissaBits = match ? Number(match[2]) : 0
+  if (exponentBits + mantissaBits !== 7) {
+    throw new WhiteDwarfError('E_OPTION', `FP8 format must be e4m3, e5m2, e3m4 or e2m5, got '${name}'`)
+  }
+  const bias = 2 ** (exponentBits - 1) - 1
+  const ieee = exponentBits === 5
+  const maxCode = ieee ? 0x7b : 0x7e
+  const top = (maxCode >> mantissaBits) - bias
+  const fraction = 1 + (maxCode & (2 ** mantissaBits - 1)) / 2 ** mantissaBits
+  return {
+    name: `e${exponentBits}m${mantissaBits}`,
+    exponentBits,
+    mantissaBits,
+    bias,
+    minExponent: 1 - bias,
+    max: 2 ** top * fraction,
+    maxCode,
+    infinityCode: ieee ? 0x7c : -1,
+    nanCode: 0x7f,
+  }
+}
+
+/** Size of a grid descriptor in memory. */
+export const GRID_BYTES = 20
+
+/**
+ * The descriptor that kernels take. `grid` undefined means f32: no rounding.
+ * @param relu clamps from below at zero instead of -max
+ */
+export function gridWords(grid: Grid | undefined, relu: boolean): Uint8Array {
+  const words = new DataView(new ArrayBuffer(GRID_BYTES))
+  words.setFloat32(0, grid?.max ?? Infinity, true)
+  words.setFloat32(4, relu ? 0 : -(grid?.max ?? Infinity), true)
+  words.setUint32(8, grid ? (grid.minExponent + 127) << 23 : 0, true)
+  words.setUint32(12, grid ? (23 - grid.mantissaBits) << 23 : 0, true)
+  words.setFloat32(16, grid ? 1 / gridUnit(grid) : 1, true)
+  return new Uint8Array(words.buffer)
+}

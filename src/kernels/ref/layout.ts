@@ -1,0 +1,69 @@
+/** Scalar references of assembly/kernels/layout. */
+import type { Mem } from '../row.js'
+import { at } from './lanes.js'
+
+export const flatten =
+  (bytes: 2 | 4) =>
+  (
+    mem: Mem,
+    x: number,
+    xPlane: number,
+    xPitch: number,
+    channels: number,
+    height: number,
+    width: number,
+    y: number,
+    yStep: number,
+  ) => {
+    const view = bytes === 2 ? mem.u16 : mem.u32
+    for (let c = 0; c < channels; c++) {
+      for (let i = 0; i < height; i++) {
+        for (let j = 0; j < width; j++) {
+          const feature = (c * height + i) * width + j
+          view[at(y, bytes) + feature * yStep] = view[at(x, bytes) + c * xPlane + i * xPitch + j]
+        }
+      }
+    }
+    return undefined
+  }
+
+export const phases =
+  (bytes: 2 | 4) =>
+  (
+    mem: Mem,
+    x: number,
+    xPlane: number,
+    xPitch: number,
+    channels: number,
+    height: number,
+    width: number,
+    y: number,
+    yPlane: number,
+    yPitch: number,
+    yHeight: number,
+    yWidth: number,
+    strideY: number,
+    strideX: number,
+  ) => {
+    const view = bytes === 2 ? mem.u16 : mem.u32
+    for (let c = 0; c < channels; c++) {
+      for (let phase = 0; phase < strideY * strideX; phase++) {
+        for (let i = 0; i < yHeight; i++) {
+          for (let j = 0; j < yWidth; j++) {
+            const row = i * strideY + Math.floor(phase / strideX)
+            const column = j * strideX + (phase % strideX)
+            const inside = row < height && column < width
+            const out = at(y, bytes) + (c * strideY * strideX + phase) * yPlane + i * yPitch + j
+            view[out] = inside ? view[at(x, bytes) + c * xPlane + row * xPitch + column] : 0
+          }
+        }
+      }
+    }
+    return undefined
+  }
+
+export function countNonfinite(mem: Mem, x: number, n: number): number {
+  let count = 0
+  for (let i = 0; i < n; i++) if (!Number.isFinite(mem.f32[at(x, 4) + i])) count++
+  return count
+}

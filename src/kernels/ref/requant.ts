@@ -1,0 +1,50 @@
+/** Scalar references of assembly/kernels/requant. */
+import type { Mem } from '../row.js'
+import { readGrid, storeLane, toGrid } from './grid.js'
+import { at, type Lane, laneBytes, laneView } from './lanes.js'
+
+const affine = (v: number, scale: number, bias: number) => Math.fround(Math.fround(Math.fround(v) * scale) + bias)
+
+export const requantPlanes =
+  (from: Lane, to: Lane) =>
+  (
+    mem: Mem,
+    acc: number,
+    accPlane: number,
+    accPitch: number,
+    y: number,
+    yPlane: number,
+    yPitch: number,
+    channels: number,
+    height: number,
+    width: number,
+    scale: number,
+    bias: number,
+    grid: number,
+  ) => {
+    const fields = readGrid(mem, grid)
+    const source = at(acc, laneBytes(from))
+    const target = at(y, laneBytes(to))
+    for (let c = 0; c < channels; c++) {
+      for (let i = 0; i < height; i++) {
+        for (let j = 0; j < width; j++) {
+          const a = laneView(mem, from)[source + c * accPlane + i * accPitch + j]
+          const v = affine(a, mem.f32[at(scale, 4) + c], mem.f32[at(bias, 4) + c])
+          storeLane(mem, to, target + c * yPlane + i * yPitch + j, toGrid(v, fields), fields)
+        }
+      }
+    }
+    return undefined
+  }
+
+export const requantVector =
+  (from: Lane, to: Lane) =>
+  (mem: Mem, acc: number, y: number, n: number, scale: number, bias: number, grid: number) => {
+    const fields = readGrid(mem, grid)
+    for (let i = 0; i < n; i++) {
+      const a = laneView(mem, from)[at(acc, laneBytes(from)) + i]
+      const v = affine(a, mem.f32[at(scale, 4) + i], mem.f32[at(bias, 4) + i])
+      storeLane(mem, to, at(y, laneBytes(to)) + i, toGrid(v, fields), fields)
+    }
+    return undefined
+  }

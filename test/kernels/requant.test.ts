@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest'
+import { type Fp8Format, fp8Format, type Grid, gridUnit, gridWords, INT8 } from '../../src/kernels/grid.js'
+import { builds, check, type Layout, row } from './harness.js'
+
+const LANES = ['i16', 'i32', 'f32'] as const
+const FORMATS = ['e4m3', 'e5m2', 'e3m4', 'e2m5'].map(fp8Format)
+
+/** Grids whose numbers fit the lane they are stored in. */
+const gridsFor = (lane: (typeof LANES)[number]): (Grid | undefined)[] =>
+  lane === 'f32'
+    ? [undefined, INT8, ...FORMATS]
+    : [INT8, ...FORMATS].filter((g) => g.max / gridUnit(g) < (lane === 'i16' ? 2 ** 15 : 2 ** 31))
+
+describe.each(builds('core'))('requantisation, $build build', (module) => {
+  for (const from of LANES) {
+    for (const to of LANES) {
+      it(`requant_planes_${from}_${to} equals its reference`, () => {
+        let seed = 1
+        for (const grid of gridsFor(to)) {
+          for (const width of [1, 2, 3, 4, 5, 7, 8, 9, 12, 15]) {
+            check(module, row(`requant_planes_${from}_${to}`), seed++, (layout) => {
+              const [channels, height, pitch] = [3, 2, width + (seed % 3)]
+              const acc = layout.lanes(from, channels * height * pitch + 8, from === 'i16' ? 32767 : 40000)
+              const yPitch = width + 2
+              const y = layout.reserve(channels * (height + 1) * yPitch * 4)
+              const spread = ((grid?.max ?? 1) / 40000) * 2
+              const scale = layout.f32(Array.from({ length: channels }, () => layout.rng.normal() * spread))
+              const bias = layout.f32(Array.from({ length: channels }, () => layout.rng.normal() * spread * 100))
+              const g = layout.bytes(gridWords(grid, seed % 2 === 0))
+              const yPlane = (height + 1) * yPitch
+              return {
+                args: [acc, height * pitch, pitch, y, yPlane, yPitch, channels, height, width, scale, bias, g],
+              }
+            })
+          }
+        }
+      })
+      if (from === 'i16') continue
+      it(`requant_vector_${from}_${to} equals its reference`, () => {
+        let seed = 1
+        for (const grid of gridsFor(to)) {
+          for (const n of [1, 2, 3, 4, 5, 8, 31]) {
+            check(module, row(`requant_vector_${from}_${to}`), seed++, (layout) => {
+              const acc = layout.lanes(from, n, 40000)
+              const spread = ((grid?.max ?? 1) / 40000) * 2
+              const scale = layout.lanes('f32', n, spread)
+              const bias = layout.lanes('f32', n, spread * 100)
+              const g = layout.bytes(gridWords(grid, seed % 2 === 0))
+              return { args: [acc, layout.reserve(n * 4), n, scale, bias, g] }
+            })
+          }
+        }
+      })
+    }
+  }
+
+  it('rounds ties to even, saturates, and keeps every representable number', () => {
+    for (const grid of [INT8, ...FORMATS]) {
+      const unit = gridUnit(grid)
+      const numbers = [0, unit / 2, 1.5 * unit, 2.5 * unit, grid.max, grid.max * 1.0001, grid.max * 1e6, 3e38, unit * 1e-20]
+      check(module, row('requant_vector_f32_f32'), 7, (layout) => tieCase(layout, numbers, grid))
+    }
+  })
+})
+
+function tieCase(layout: Layout, numbers: readonly number[], grid: Grid) {
+  const all = numbers.flatMap((v) => [v, -v])
+  const acc = layout.f32(all)
+  const scale = layout.f32(all.map(() => 1))
+  const bias = layout.f32(all.map(() => 0))
+  const g = layout.bytes(gridWords(grid, false))
+  return { args: [acc, layout.reserve(all.length * 4), all.length, scale, bias, g] }
+}
+
+describe.each(builds('core'))('FP8 bytes, $build build', (module) => {
+  const decodeArgs = (f: Fp8Format) => [f.mantissaBits, f.bias, f.maxCode, f.infinityCode]
+
+  it.each(FORMATS)('decodes all 256 codes of $name', (format) => {
+    check(module, row('fp8_decode'), 1, (layout) => {
+      const x = layout.bytes(Uint8Array.from({ length: 256 }, (_, i) => i))
+      return { args: [x, layout.reserve(1024), 256, ...decodeArgs(format)] }
+    })
+  })
+
+  it.each(FORMATS)('encodes $name as the reference does: ties, overflow, infinities, NaN, random', (format) => {
+    check(module, row('fp8_encode'), 2, (layout) => {
+      const unit = gridUnit(format)
+      const special = [0, unit / 2, unit, 1.5 * unit, format.max, format.max * 1.04, 1e30, Infinity, 1e-40]
+      const random = Array.from({ length: 500 }, () => layout.rng.normal() * 2 ** (layout.rng.below(24) - 14))
+      const values = [...special, ...special.map((v) => -v), Number.NaN, ...random]
+      const g = layout.bytes(gridWords(format, false))
+      const x = layout.f32(values)
+      const args = [x, layout.reserve(values.length), values.length, g, format.mantissaBits, format.bias, format.nanCode]
+      return { args }
+    })
+  })
+
+  it.each(FORMATS)('$name: encode(decode(code)) = code for every finite code', (format) => {
+    const codes = Array.from({ length: 256 }, (_, i) => i).filter((c) => (c & 0x7f) <= format.maxCode)
+    const u8 = new Uint8Array(module.memory.buffer)
+    u8.set(codes, 8192)
+    u8.set(gridWords(format, false), 4096)
+    module.exports.fp8_decode(8192, 16384, codes.length, ...decodeArgs(format))
+    module.exports.fp8_encode(16384, 32768, codes.length, 4096, format.mantissaBits, format.bias, format.nanCode)
+    expect(Array.from(u8.subarray(32768, 32768 + codes.length))).toEqual(codes)
+  })
+})
+
+describe('FP8 formats', () => {
+  it('have the published extremes', () => {
+    expect(fp8Format('E4M3')).toMatchObject({ max: 448, minExponent: -6, bias: 7 })
+    expect(fp8Format('e5m2')).toMatchObject({ max: 57344, minExponent: -14, bias: 15 })
+    expect(448 / gridUnit(fp8Format('e4m3'))).toBe(229376)
+  })
+  it('refuse other splits', () => {
+    expect(() => fp8Format('e4m4')).toThrow(/e4m3/)
+    expect(() => fp8Format('e6m1')).toThrow(/e4m3/)
+  })
+})
