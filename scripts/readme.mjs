@@ -11,16 +11,6 @@ import { fileURLToPath } from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const MARKED = /(<!-- claims: ([a-z0-9 -]+?) -->\n)[\s\S]*?(<!-- \/claims -->)/g
 
-/** README text with its tables filled from bench/results. */
-export function renderReadme(text) {
-  return text.replace(MARKED, (_, open, names, close) => `${open}${table(names.split(' '))}${close}`)
-}
-
-/** Names of all claims that the tables quote. */
-export function quotedClaims(text) {
-  return [...text.matchAll(MARKED)].flatMap((match) => match[2].split(' '))
-}
-
 function table(names) {
   const rows = names.map((name) => {
     const file = join(root, 'bench/results', `${name}.json`)
@@ -54,16 +44,12 @@ const figure = (value) => (Number.isInteger(value) ? value.toString().replace(/\
 /** wasmSimd -> wasm simd */
 const label = (name) => name.replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`)
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const file = join(root, 'README.md')
-  const text = readFileSync(file, 'utf8')
-  const rendered = renderReadme(text)
-  if (process.argv.includes('--check')) {
-    if (rendered !== text) {
-      console.error("README.md does not match bench/results: run 'node scripts/readme.mjs'")
-      process.exitCode = 1
-    }
-  } else {
-    writeFileSync(file, rendered)
-  }
+const file = join(root, 'README.md')
+const text = readFileSync(file, 'utf8')
+const rendered = text.replace(MARKED, (_, open, names, close) => `${open}${table(names.split(' '))}${close}`)
+if (!process.argv.includes('--check')) {
+  writeFileSync(file, rendered)
+} else if (rendered !== text) {
+  console.error("README.md does not match bench/results: run 'node scripts/readme.mjs'")
+  process.exitCode = 1
 }

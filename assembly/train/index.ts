@@ -1,2 +1,10 @@
 // The training module: every export is a kernel of the table (src/kernels/table.ts).
-export {} 
+export * from '../kernels/gemm/gemm'
+export * from './batchnorm'
+export * from './conv'
+export * from './image'
+export * from './levels'
+export * from './loss'
+export * from './pointwise'
+export * from './pool'
+export * from './sgd'

@@ -4,6 +4,7 @@ import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } fr
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { WhiteDwarfError } from '../errors.js'
+import type { Arguments } from './args.js'
 
 /** Larger files are refused before they are read: no model or data set here comes near. */
 const MAX_INPUT_BYTES = 2 ** 30
@@ -81,4 +82,11 @@ const REASONS: Readonly<Record<string, string>> = {
 export function reason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   return (code !== undefined && REASONS[code]) || message
+}
+
+/** The model path that a command takes as its argument. */
+export function modelArgument(args: Arguments): string {
+  const [path] = args.positionals
+  if (path === undefined) throw new WhiteDwarfError('E_OPTION', 'which model? Give the path of a .wd file')
+  return path
 }

@@ -2,8 +2,8 @@
 
 /** Columns padded to their widest cell, two spaces between, none at the end. Cells of `right` columns align right. */
 export function plainTable(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
-  const widths: number[] = []
-  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)))
+  const columns = Math.max(0, ...rows.map((row) => row.length))
+  const widths = Array.from({ length: columns }, (_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)))
   return rows
     .map((row) =>
       row

@@ -54,7 +54,7 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
     precision,
     fp8: fp8Format(options.fp8 ?? 'e4m3'),
     dense: kernels === 'dense',
-    isa: options.isa === undefined ? undefined : oneOf('isa', options.isa, ['simd', 'relaxed', 'reference']),
+    isa: options.isa === undefined ? undefined : oneOf<'simd' | 'relaxed' | 'reference'>('isa', options.isa, ['simd', 'relaxed', 'reference']),
     batch: whole('batch', options.batch ?? 1, 1, 256),
     maxMemory: whole('maxMemory', options.maxMemory ?? 2 ** 30, 65536, 2 ** 32),
   }

@@ -4,19 +4,19 @@
  */
 import type { InputSpec, Shape } from '../graph/ir.js'
 import { elements } from '../graph/ir.js'
-import { codedValues, type WdFile } from '../format/index.js'
+import { codedValues } from '../format/half.js'
+import type { WdFile, WdTensor } from '../format/wd.js'
 import { planesOf as digitPlanes } from '../kernels/levels.js'
 import { laneBytes } from '../kernels/ref/lanes.js'
 import { type Arena, SLACK } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
-import { denseScratchBytes, emitDense } from './dense.js'
 import { accPlane, emitConvert, emitFlatten, emitInput, emitPool, emitWeighted, type Layer, type Scratch, type Step, Tables } from './emit.js'
 import { type Geometry, weightedGeometry } from './geometry.js'
 import { chooseLanes, type LevelSums, sumBound } from './lanes.js'
 import { lower, type Op } from './lower.js'
 import type { ResolvedOptions } from './options.js'
 import { isPlanes, planesOf, type Value, valueBytes, valueUnit, vectorStep } from './values.js'
-import { loadDenseWeights, loadPrograms, type Program, rescaleOffsets } from './weights.js'
+import { loadPrograms, type Program, rescaleOffsets } from './weights.js'
 
 export interface InputPort {
   readonly spec: InputSpec
@@ -59,7 +59,7 @@ type WeightedOp = Op & { readonly kind: 'weighted' }
  * Lays out memory, decodes the weights straight into row programs and emits the steps.
  * @throws WhiteDwarfError E_MEMORY, E_GRAPH, E_FORMAT
  */
-export function buildPlan(file: WdFile, instance: WasmInstance, arena: Arena, options: ResolvedOptions): Plan {
+export function buildPlan(bytes: Uint8Array, file: WdFile, instance: WasmInstance, arena: Arena, options: ResolvedOptions): Plan {
   const { batch } = options
   const lowered = lower(file.graph, file.shapes, file.ranges, options)
   const weighted = lowered.ops.filter((op): op is WeightedOp => op.kind === 'weighted')
@@ -68,7 +68,8 @@ export function buildPlan(file: WdFile, instance: WasmInstance, arena: Arena, op
   const geometries = new Map<string, Geometry>()
   for (const op of weighted) geometries.set(op.name, weightedGeometry(op.node, op.x, op.out, batch))
   const geometryOf = (op: Op) => geometries.get(op.name) as Geometry
-  const tensorOf = (op: WeightedOp) => file.tensors.get(file.layers[op.name].tensor) as NonNullable<ReturnType<WdFile['tensors']['get']>>
+  const tensors = new Map(file.tensors.map((t) => [t.name, t]))
+  const tensorOf = (op: WeightedOp) => tensors.get(file.layers[op.name].tensor) as WdTensor
 
   const programs = new Map<string, Program>()
   if (!options.dense) {
@@ -77,7 +78,7 @@ export function buildPlan(file: WdFile, instance: WasmInstance, arena: Arena, op
       tensor: file.layers[op.name].tensor,
       offsets: geometryOf(op).offsets.map((o) => o * laneBytes(op.x.lane)),
     }))
-    for (const [name, program] of loadPrograms(file, instance, arena, requests)) programs.set(name, program)
+    for (const [name, program] of loadPrograms(bytes, file, instance, arena, requests)) programs.set(name, program)
     const guessed = new Map(weighted.map((op) => [op.name, op.x.lane]))
     chooseLanes(lowered, new Map([...programs].map(([name, p]): [string, LevelSums] => [name, p.sums])), scalar)
     for (const op of weighted) {
@@ -96,16 +97,17 @@ export function buildPlan(file: WdFile, instance: WasmInstance, arena: Arena, op
       bias: tables.f32(codedValues(params.bias).map((b) => b * toGrid)),
     }
   })
-  const dense = options.dense ? loadDenseWeights(file, instance, arena, weighted.map((op) => file.layers[op.name].tensor)) : undefined
 
-  for (const value of lowered.values) value.base = arena.alloc(valueBytes(value, batch))
+  for (const value of lowered.values) {
+    const bytes = valueBytes(value, batch)
+    value.base = arena.alloc(bytes)
+    // The zero border is written here once: memory that decoding has used and given back is not clean.
+    new Uint8Array(instance.memory.buffer, value.base, bytes).fill(0)
+  }
   const scratch: Scratch = {
     acc: arena.alloc(Math.max(0, ...weighted.map((op) => tensorOf(op).rows * accPlane(geometryOf(op), 'f32') * 4))),
     phases: arena.alloc(Math.max(0, ...weighted.map((op) => (geometryOf(op).phases?.size ?? 0) * 4 + SLACK))),
   }
-  const denseScratch = options.dense
-    ? arena.alloc(Math.max(0, ...weighted.map((op) => denseScratchBytes(op.node, op.x, geometryOf(op), batch))))
-    : 0
 
   const inputs = new Map<string, InputPort>()
   const steps: Step[] = []
@@ -129,15 +131,12 @@ export function buildPlan(file: WdFile, instance: WasmInstance, arena: Arena, op
           kernel: options.dense ? 'dense' : scalar(op) ? 'scalar' : 'planar',
           planes: digitPlanes(tensor.maxLevel),
           program: program?.address ?? 0,
-          dense: dense?.get(file.layers[op.name].tensor),
+          dense: undefined,
           ...constants[index++],
         }
-        const added =
-          layer.dense === undefined
-            ? emitWeighted(op, layer, scratch, tables, batch)
-            : emitDense(op, layer, layer.dense, scratch.acc, denseScratch, tables, batch)
+        const added = emitWeighted(op, layer, scratch, tables, batch)
         steps.push(...added)
-        const nonzeros = program?.nonzeros ?? layer.dense?.nonzeros ?? 0
+        const nonzeros = program?.nonzeros ?? 0
         layers.push({
           name: op.name,
           op: op.node.op,

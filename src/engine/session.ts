@@ -1,5 +1,5 @@
 import { WhiteDwarfError } from '../errors.js'
-import { readWd } from '../format/index.js'
+import { readWd } from '../format/wd.js'
 import { elements, type Shape } from '../graph/ir.js'
 import { checkTensor, type DType, Tensor, type TensorLike } from '../tensor.js'
 import { Arena } from '../wasm/arena.js'
@@ -91,7 +91,7 @@ export class InferenceSession<In extends string = string, Out extends string = s
     const file = readWd(bytes)
     const { instance, isa } = await openKernels(resolved)
     const arena = new Arena(instance.memory, resolved.maxMemory)
-    const plan = buildPlan(file, instance, arena, resolved)
+    const plan = buildPlan(bytes, file, instance, arena, resolved)
     return new InferenceSession<In, Out>(instance, plan, {
       isa,
       precision: resolved.precision,

@@ -3,9 +3,9 @@
  * in both directions: while encoding, `given` holds the values; while decoding it is absent.
  */
 import { WhiteDwarfError } from '../errors.js'
-import { type Graph, type InputSpec, inferShapes, isWeighted, type Node, type Pads, type Pair, type Shape, weightShape } from '../graph/ir.js'
+import { elements, type Graph, type InputSpec, inferShapes, isWeighted, type Node, type Pads, type Pair, type Shape, weightShape } from '../graph/ir.js'
 import type { Fields } from './fields.js'
-import { damaged, MAX_INPUTS, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK, refuse } from './limits.js'
+import { damaged, MAX_INPUTS, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK } from './limits.js'
 import { NameCoder } from './names.js'
 import { MAX_SIGN_SEED } from './signs.js'
 
@@ -203,7 +203,7 @@ function codeTensor(f: Fields, node: string, shape: Shape, plane: number, given?
   }
   const wide = f.bit('tensor.wide', given !== undefined && given.maxLevel > 1)
   const maxLevel = wide ? (f.bit('tensor.seven', given?.maxLevel === 7) ? 7 : 3) : 1
-  const width = f.near('tensor.width', given?.width ?? 0, plane, 0, shape[1])
+  const width = f.near('tensor.width', given?.width ?? 0, plane, 0, elements(shape) / shape[0])
   const header = { name, shape, maxLevel, mode: MODES[kind], width } as const
   if (!f.rare('tensor.seeded', given?.signSeed !== undefined)) return header
   const signSeed = f.coder.raw(6, given?.signSeed ?? 0)
@@ -250,24 +250,3 @@ function codeRanges(f: Fields, graph: Graph, given?: Readonly<Record<string, num
 export function setOwn<T>(record: Record<string, T>, name: string, value: T): void {
   Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true })
 }
-
-/** Checks what the header cannot say of a graph, before encoding. */
-export function checkGraph(graph: Graph): void {
-  if (graph.nodes.length > MAX_NODES) throw refuse(`${graph.nodes.length} nodes, at most ${MAX_NODES}`)
-  if (graph.inputs.length > MAX_INPUTS) throw refuse(`${graph.inputs.length} inputs, at most ${MAX_INPUTS}`)
-  if (graph.outputs.length > MAX_OUTPUTS) throw refuse(`${graph.outputs.length} outputs, at most ${MAX_OUTPUTS}`)
-  for (const input of graph.inputs) {
-    if (input.shape.length > MAX_RANK) throw refuse(`input '${input.name}' has ${input.shape.length} dimensions, at most ${MAX_RANK}`)
-    for (const v of [...input.scale, ...input.offset]) {
-      if (!Number.isFinite(v)) throw refuse(`input '${input.name}' has a scale or offset of ${v}`)
-    }
-  }
-  for (const { name } of [...graph.inputs, ...graph.nodes]) checkName(name)
-}
-
-export function checkName(name: string): void {
-  if (new TextEncoder().encode(name).length > MAX_NAME_BYTES) throw refuse(`the name '${name.slice(0, 40)}...' is longer than ${MAX_NAME_BYTES} bytes`)
-  if (!isWellFormed(name)) throw refuse('a name holds half a surrogate pair')
-}
-
-const isWellFormed = (name: string) => !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(name)

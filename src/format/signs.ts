@@ -40,44 +40,41 @@ export function seededSigns(shape: readonly number[], seed: number): Int8Array {
   }
   const rows = shape[0]
   const cols = shape.slice(1).reduce((a, b) => a * b, 1)
+  const conv = shape.length === 4
+  const plane = conv ? shape[2] * shape[3] : 1
   const signs = new Int8Array(rows * cols)
-  const draws = new SignDraws(shape, seed)
+  const words = new Uint16Array(cols)
+  const states = new Uint16Array(cols)
   for (let r = 0; r < rows; r++) {
-    if (r % 16 === 0) draws.nextBlock()
-    for (let k = 0; k < cols; k++) signs[r * cols + k] = (draws.words[k] >>> (r % 16)) & 1 ? -1 : 1
+    if (r % 16 === 0) drawSigns(words, states, seed, conv ? plane : 0, r / 16)
+    for (let k = 0; k < cols; k++) signs[r * cols + k] = (words[k] >>> (r % 16)) & 1 ? -1 : 1
   }
   return signs
 }
 
-/** The draws of one block of 16 outputs after the other: `words[k]` is the draw for column k. */
-class SignDraws {
-  readonly words: Uint16Array
-  private readonly states: Uint16Array
-  private readonly plane: number
-  private block = 0
-  private readonly conv: boolean
-  private readonly seed: number
-
-  constructor(shape: readonly number[], seed: number) {
-    this.conv = shape.length === 4
-    this.seed = seed
-    this.plane = this.conv ? shape[2] * shape[3] : 1
-    this.words = new Uint16Array(shape[1] * this.plane)
-    this.states = Uint16Array.from({ length: this.conv ? shape[1] : 0 }, (_, i) => startState(((seed + 1) << 10) ^ i))
-  }
-
-  nextBlock(): void {
-    let x = 0
-    for (let k = 0; k < this.words.length; k++) {
-      if (this.conv) {
-        if (k % this.plane === 0) x = this.states[k / this.plane]
-      } else if (k % 8 === 0) {
-        x = startState(((this.seed + 1) << 10) ^ ((this.block + 1) << 5) ^ ((k >>> 3) + 1))
+/**
+ * Draws the signs of one block of 16 outputs. Blocks must be drawn in order.
+ * @param words receives the draw of every column
+ * @param states generator of each input channel, kept from block to block (conv only)
+ * @param plane kernel positions per input channel, 0 for dense
+ */
+export function drawSigns(words: Uint16Array, states: Uint16Array, seed: number, plane: number, block: number): void {
+  if (plane > 0) {
+    const channels = words.length / plane
+    for (let i = 0; i < channels; i++) {
+      let x = block === 0 ? startState(((seed + 1) << 10) ^ i) : states[i]
+      for (let p = 0; p < plane; p++) {
+        x = xorshift16(x)
+        words[i * plane + p] = x
       }
-      x = xorshift16(x)
-      this.words[k] = x
-      if (this.conv && (k + 1) % this.plane === 0) this.states[Math.floor(k / this.plane)] = x
+      states[i] = x
     }
-    this.block++
+    return
+  }
+  let x = 0
+  for (let k = 0; k < words.length; k++) {
+    if (k % 8 === 0) x = startState(((seed + 1) << 10) ^ ((block + 1) << 5) ^ ((k >>> 3) + 1))
+    x = xorshift16(x)
+    words[k] = x
   }
 }

@@ -34,3 +34,15 @@ export const WORD = {
 } as const
 
 export const RUN_SLOTS = 128
+const FIXED_BYTES = 32768
+
+/** Pointers to the arrays with an entry per column, which follow the fixed part. */
+export function columnArrays(state: number, cols: number) {
+  const padded = (cols + 7) & ~7
+  const signWords = state + FIXED_BYTES
+  const signStates = signWords + 2 * padded
+  return { signWords, signStates, end: signStates + 2 * padded }
+}
+
+/** Size of the state for tensors of at most `cols` columns. */
+export const stateBytes = (cols: number): number => columnArrays(0, cols).end

@@ -3,7 +3,7 @@
  * no row programs, no padding in memory, no lanes. Sums are exact (int8, FP8) or rounded to f32 after each addition of
  * one digit plane in program order (f32).
  */
-import { codedValues } from '../../src/format/index.js'
+import { codedValues } from '../../src/format/half.js'
 import { inferShapes, isWeighted, type Node, type Shape, weightShape } from '../../src/graph/ir.js'
 import { type Model, rangeMax } from '../../src/graph/model.js'
 import { type Grid, INT8 } from '../../src/kernels/grid.js'
@@ -90,7 +90,7 @@ export function runNaive(model: Model, image: ArrayLike<number>, grid: Grid | un
   return Object.fromEntries(
     model.graph.outputs.map((name) => {
       const r = results.get(name) as Result
-      return [name, Array.from(r.data, (v) => (r.grid === undefined ? v : fround(v / r.gridScale)))]
+      return [name, Array.from(r.data, (v) => (r.grid === undefined ? v : fround(v * fround(1 / r.gridScale))))]
     }),
   )
 }

@@ -1,0 +1,96 @@
+// Element-wise kernels, and the transposition behind `flatten`.
+//
+//   relu       y = x > 0 ? x : 0                 relu_grad   dx = y > 0 ? dy : 0
+//   add        y += x                            fake_quant  y = grid(x * unit) / unit   (rounding as deployed)
+//   transpose  y[b][j][i] = x[b][i][j]           channel-major images [C][N][H*W] -> vectors [C*H*W][N]
+//
+// Contract: 4-byte alignment; x and y are the same buffer or do not overlap (transpose: do not overlap).
+// Exact: one operation per element, each rounded to f32.
+
+import { roundToGrid } from '../lib/grid'
+
+export function relu_f32(x: usize, y: usize, n: i32): void {
+  let i = 0
+  for (; i + 4 <= n; i += 4) {
+    const v = v128.load(x + (i << 2))
+    v128.store(y + (i << 2), v128.and(v, f32x4.gt(v, f32x4.splat(0))))
+  }
+  for (; i < n; i++) {
+    const v = load<f32>(x + (i << 2))
+    store<f32>(y + (i << 2), v > 0 ? v : 0)
+  }
+}
+
+export function relu_grad_f32(y: usize, dy: usize, dx: usize, n: i32): void {
+  let i = 0
+  for (; i + 4 <= n; i += 4) {
+    const on = f32x4.gt(v128.load(y + (i << 2)), f32x4.splat(0))
+    v128.store(dx + (i << 2), v128.and(v128.load(dy + (i << 2)), on))
+  }
+  for (; i < n; i++) store<f32>(dx + (i << 2), load<f32>(y + (i << 2)) > 0 ? load<f32>(dy + (i << 2)) : 0)
+}
+
+export function add_f32(x: usize, y: usize, n: i32): void {
+  let i = 0
+  for (; i + 4 <= n; i += 4) v128.store(y + (i << 2), f32x4.add(v128.load(y + (i << 2)), v128.load(x + (i << 2))))
+  for (; i < n; i++) store<f32>(y + (i << 2), load<f32>(y + (i << 2)) + load<f32>(x + (i << 2)))
+}
+
+/** n is rounded up to a multiple of 4: both buffers must reach that far. grid: assembly/lib/grid.ts. */
+export function fake_quant_f32(x: usize, y: usize, n: i32, unit: f32, grid: usize): void {
+  const up = f32x4.splat(unit)
+  const down = f32x4.splat(<f32>1 / unit)
+  for (let i = 0; i < n; i += 4) {
+    v128.store(y + (i << 2), f32x4.mul(roundToGrid(f32x4.mul(v128.load(x + (i << 2)), up), grid), down))
+  }
+}
+
+export function transpose_f32(x: usize, y: usize, blocks: i32, rows: i32, cols: i32): void {
+  const size = rows * cols
+  const rowBytes = (cols as usize) << 2
+  const colBytes = (rows as usize) << 2
+  for (let b = 0; b < blocks; b++) {
+    let i = 0
+    for (; i + 4 <= rows; i += 4) {
+      let j = 0
+      for (; j + 4 <= cols; j += 4) {
+        const from = x + (i as usize) * rowBytes + (j << 2)
+        const r0 = v128.load(from)
+        const r1 = v128.load(from + rowBytes)
+        const r2 = v128.load(from + rowBytes * 2)
+        const r3 = v128.load(from + rowBytes * 3)
+        const s0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5)
+        const s1 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5)
+        const s2 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7)
+        const s3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7)
+        const to = y + (j as usize) * colBytes + (i << 2)
+        v128.store(to, v128.shuffle<i64>(s0, s1, 0, 2))
+        v128.store(to + colBytes, v128.shuffle<i64>(s0, s1, 1, 3))
+        v128.store(to + colBytes * 2, v128.shuffle<i64>(s2, s3, 0, 2))
+        v128.store(to + colBytes * 3, v128.shuffle<i64>(s2, s3, 1, 3))
+      }
+      for (; j < cols; j++) {
+        for (let r = 0; r < 4; r++) {
+          store<f32>(y + (j as usize) * colBytes + ((i + r) << 2), load<f32>(x + ((i + r) as usize) * rowBytes + (j << 2)))
+        }
+      }
+    }
+    for (; i < rows; i++) {
+      for (let j = 0; j < cols; j++) {
+        store<f32>(y + (j as usize) * colBytes + (i << 2), load<f32>(x + (i as usize) * rowBytes + (j << 2)))
+      }
+    }
+    x += size << 2
+    y += size << 2
+  }
+}
+
+/** Largest |x|; NaN counts as nothing. */
+export function max_abs_f32(x: usize, n: i32): f32 {
+  let best: f32 = 0
+  for (let i = 0; i < n; i++) {
+    const v = abs<f32>(load<f32>(x + (i << 2)))
+    if (v > best) best = v
+  }
+  return best
+}

@@ -1,0 +1,126 @@
+/**
+ * Line charts as SVG files: panels below each other that share the x axis. They carry a title and a description for
+ * screen readers, tell lines apart by dashes and labels as well as by colour, and follow the reader's light or dark mode.
+ */
+
+export interface ChartSeries {
+  readonly name: string
+  /** [x, y] in rising x. */
+  readonly points: readonly (readonly [number, number])[]
+}
+
+export interface ChartPanel {
+  readonly yLabel: string
+  /** How a value is written on the axis and at the end of its line. */
+  readonly format: (y: number) => string
+  readonly series: readonly ChartSeries[]
+}
+
+export interface Chart {
+  readonly title: string
+  readonly description: string
+  readonly xLabel: string
+  readonly panels: readonly ChartPanel[]
+}
+
+const WIDTH = 720
+const PANEL = 220
+const TOP = 56
+const GAP = 44
+const BOTTOM = 52
+const LEFT = 72
+const RIGHT = 148
+
+// Colours that keep their distance for colour-blind readers; darker ones for light pages, lighter ones for dark pages.
+const STYLE = `
+    svg { color: #1f2933; --grid: #d9dee3; --paper: #ffffff; --s0: #0b61a4; --s1: #b8450b; --s2: #1f7a4d; }
+    @media (prefers-color-scheme: dark) {
+      svg { color: #e4e7eb; --grid: #3a4450; --paper: #14181d; --s0: #6db8f2; --s1: #f29b68; --s2: #74d3a4; }
+    }
+    text { font: 13px system-ui, sans-serif; fill: currentColor; }
+    .title { font-size: 17px; font-weight: 600; }
+    .tick { font-size: 12px; font-variant-numeric: tabular-nums; opacity: 0.8; }
+    .grid { stroke: var(--grid); stroke-width: 1; }
+    .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
+    .c0 { stroke: var(--s0); } .c1 { stroke: var(--s1); stroke-dasharray: 7 4; } .c2 { stroke: var(--s2); stroke-dasharray: 2 4; }
+    .d0 { fill: var(--s0); } .d1 { fill: var(--s1); } .d2 { fill: var(--s2); }`
+
+/** @returns a complete SVG document */
+export function lineChart(chart: Chart): string {
+  const height = TOP + chart.panels.length * PANEL + (chart.panels.length - 1) * GAP + BOTTOM
+  const xs = chart.panels.flatMap((p) => p.series.flatMap((s) => s.points.map(([x]) => x)))
+  const xTicks = ticks(Math.min(...xs), Math.max(...xs), 8)
+  const low = Math.min(...xs)
+  const span = Math.max(...xs) - low || 1
+  const xOf = (x: number) => LEFT + ((x - low) / span) * (WIDTH - LEFT - RIGHT)
+  const panels = chart.panels.map((panel, i) => panelSvg(panel, TOP + i * (PANEL + GAP), xOf, xTicks))
+  const axisY = height - BOTTOM
+  const xAxis = xTicks.map(
+    (x) => `<text class="tick" x="${px(xOf(x))}" y="${axisY + 18}" text-anchor="middle">${x}</text>`,
+  )
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-labelledby="title desc">`,
+    `  <title id="title">${xml(chart.title)}</title>`,
+    `  <desc id="desc">${xml(chart.description)}</desc>`,
+    `  <style>${STYLE}\n  </style>`,
+    `  <rect width="100%" height="100%" fill="var(--paper)"/>`,
+    `  <text class="title" x="${LEFT}" y="26">${xml(chart.title)}</text>`,
+    ...panels,
+    `  ${xAxis.join('')}`,
+    `  <text x="${px((LEFT + WIDTH - RIGHT) / 2)}" y="${axisY + 40}" text-anchor="middle">${xml(chart.xLabel)}</text>`,
+    '</svg>\n',
+  ].join('\n')
+}
+
+function panelSvg(panel: ChartPanel, top: number, xOf: (x: number) => number, xTicks: readonly number[]): string {
+  const ys = panel.series.flatMap((s) => s.points.map(([, y]) => y))
+  const yTicks = ticks(Math.min(...ys), Math.max(...ys), 5)
+  const low = Math.min(...ys, yTicks[0])
+  const high = Math.max(...ys, yTicks[yTicks.length - 1])
+  const yOf = (y: number) => top + PANEL - ((y - low) / (high - low || 1)) * PANEL
+  const right = WIDTH - RIGHT
+  const grid = [
+    ...yTicks.map(
+      (y) =>
+        `<line class="grid" x1="${LEFT}" x2="${right}" y1="${px(yOf(y))}" y2="${px(yOf(y))}"/>` +
+        `<text class="tick" x="${LEFT - 8}" y="${px(yOf(y) + 4)}" text-anchor="end">${xml(panel.format(y))}</text>`,
+    ),
+    ...xTicks.map((x) => `<line class="grid" x1="${px(xOf(x))}" x2="${px(xOf(x))}" y1="${top}" y2="${top + PANEL}"/>`),
+  ]
+  const ends = spread(panel.series.map((s) => yOf(s.points[s.points.length - 1][1])))
+  const lines = panel.series.map((s, i) => {
+    const path = s.points.map(([x, y]) => `${px(xOf(x))},${px(yOf(y))}`).join(' ')
+    const [x, y] = s.points[s.points.length - 1]
+    return (
+      `<polyline class="line c${i % 3}" points="${path}"/><circle class="d${i % 3}" cx="${px(xOf(x))}" cy="${px(yOf(y))}" r="3.5"/>` +
+      `<text x="${right + 10}" y="${px(ends[i] + 4)}">${xml(`${s.name} ${panel.format(y)}`)}</text>`
+    )
+  })
+  return `  <g>\n    <text x="${LEFT}" y="${top - 10}">${xml(panel.yLabel)}</text>\n    ${[...grid, ...lines].join('\n    ')}\n  </g>`
+}
+
+/** Heights for the labels at the lines' ends, at least 17 pixels apart, in the order of the lines. */
+function spread(heights: readonly number[]): number[] {
+  const order = heights.map((_, i) => i).sort((a, b) => heights[a] - heights[b])
+  const placed = [...heights]
+  for (let k = 1; k < order.length; k++) {
+    placed[order[k]] = Math.max(placed[order[k]], placed[order[k - 1]] + 17)
+  }
+  return placed
+}
+
+/** About `count` round numbers within [low, high]. */
+export function ticks(low: number, high: number, count: number): number[] {
+  const rough = (high - low) / Math.max(1, count - 1)
+  if (!(rough > 0)) return [low]
+  const power = 10 ** Math.floor(Math.log10(rough))
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999) as number
+  const first = Math.ceil(low / step - 1e-9)
+  const last = Math.floor(high / step + 1e-9)
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)))
+}
+
+const px = (value: number): string => String(Math.round(value * 10) / 10)
+
+const xml = (text: string): string =>
+  text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;')

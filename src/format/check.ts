@@ -1,0 +1,98 @@
+/** Checks of a model before it is written. */
+import { type Graph, inferShapes, isWeighted, weightShape } from '../graph/ir.js'
+import type { CodedArray, LevelTensor, Model } from '../graph/model.js'
+import { type Header, planeWidth, type TensorHeader } from './header.js'
+import { MAX_INPUTS, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK, refuse } from './limits.js'
+import { seededSigns } from './signs.js'
+
+/** The header of a model to be written; checks that everything fits together. */
+export function checkedHeader(model: Model): Header {
+  const graph = model.graph
+  const shapes = inferShapes(graph)
+  checkGraph(graph)
+  const tensors: TensorHeader[] = []
+  const index = new Map<string, number>()
+  const layers: { node: string; tensor: number }[] = []
+  for (const node of graph.nodes) {
+    if (!isWeighted(node)) continue
+    const layer = own(model.layers, node.name)
+    if (layer === undefined) throw refuse(`weighted node '${node.name}' has no entry in layers`)
+    const t = own(model.tensors, layer.tensor)
+    if (t === undefined) throw refuse(`'${node.name}' uses level tensor '${layer.tensor}', which does not exist`)
+    const channels = node.op === 'conv2d' ? node.channels : node.units
+    checkArray(node.name, 'scale', layer.scale, channels)
+    checkArray(node.name, 'bias', layer.bias, channels)
+    let at = index.get(layer.tensor)
+    if (at === undefined) {
+      at = tensors.length
+      index.set(layer.tensor, at)
+      checkName(layer.tensor)
+      checkTensor(layer.tensor, t)
+      const header = { name: layer.tensor, shape: t.shape, maxLevel: t.maxLevel, mode: 'context', width: planeWidth(graph, shapes, node) } as const
+      tensors.push(t.signSeed === undefined ? header : { ...header, signSeed: t.signSeed })
+    }
+    const shape = weightShape(node, shapes.get(node.inputs[0]) as readonly number[])
+    if (t.shape.join() !== shape.join()) {
+      throw refuse(`'${node.name}' has weights of shape [${shape.join(', ')}], but its tensor '${layer.tensor}' has [${t.shape.join(', ')}]`)
+    }
+    layers.push({ node: node.name, tensor: at })
+  }
+  for (const name of Object.keys(model.tensors)) {
+    if (!index.has(name)) throw refuse(`level tensor '${name}' is not used by any node`)
+  }
+  for (const name of Object.keys(model.layers)) {
+    if (!layers.some((l) => l.node === name)) throw refuse(`layers has an entry '${name}', but no weighted node is called so`)
+  }
+  for (const [name, code] of Object.entries(model.ranges)) {
+    if (!shapes.has(name)) throw refuse(`ranges has an entry '${name}', but no value is called so`)
+    if (!Number.isInteger(code) || code < 0 || code > 255) throw refuse(`the range code of '${name}' is ${code}, expected 0 to 255`)
+  }
+  return { graph, shapes, tensors, layers, ranges: model.ranges }
+}
+
+function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined
+}
+
+function checkArray(node: string, what: string, a: CodedArray, channels: number): void {
+  if (a.codes.length !== channels) throw refuse(`'${node}' has ${a.codes.length} codes of ${what}, expected ${channels}`)
+  if (a.kind === 'f16') return
+  if (!Number.isInteger(a.bits) || a.bits < 1 || a.bits > 8) throw refuse(`'${node}': ${what} has ${a.bits} bits, expected 1 to 8`)
+  if (a.codes.some((code) => code >= 2 ** a.bits)) throw refuse(`'${node}': a code of ${what} needs more than ${a.bits} bits`)
+}
+
+function checkTensor(name: string, t: LevelTensor): void {
+  const count = t.shape.reduce((a, b) => a * b, 1)
+  if (![1, 3, 7].includes(t.maxLevel)) throw refuse(`'${name}' has maxLevel ${t.maxLevel}, expected 1, 3 or 7`)
+  if (t.levels.length !== count) {
+    throw refuse(`'${name}' has ${t.levels.length} levels, but its shape [${t.shape.join(', ')}] holds ${count}`)
+  }
+  const bad = t.levels.find((level) => Math.abs(level) > t.maxLevel)
+  if (bad !== undefined) throw refuse(`'${name}' has a level ${bad} beyond its maxLevel ${t.maxLevel}`)
+  if (t.signSeed === undefined) return
+  const signs = seededSigns(t.shape, t.signSeed)
+  if (t.levels.some((level, i) => level * signs[i] < 0)) {
+    throw refuse(`'${name}' has a level whose sign is not that of its sign seed ${t.signSeed}`)
+  }
+}
+
+/** Checks what the header cannot say of a graph, before encoding. */
+function checkGraph(graph: Graph): void {
+  if (graph.nodes.length > MAX_NODES) throw refuse(`${graph.nodes.length} nodes, at most ${MAX_NODES}`)
+  if (graph.inputs.length > MAX_INPUTS) throw refuse(`${graph.inputs.length} inputs, at most ${MAX_INPUTS}`)
+  if (graph.outputs.length > MAX_OUTPUTS) throw refuse(`${graph.outputs.length} outputs, at most ${MAX_OUTPUTS}`)
+  for (const input of graph.inputs) {
+    if (input.shape.length > MAX_RANK) throw refuse(`input '${input.name}' has ${input.shape.length} dimensions, at most ${MAX_RANK}`)
+    for (const v of [...input.scale, ...input.offset]) {
+      if (!Number.isFinite(v)) throw refuse(`input '${input.name}' has a scale or offset of ${v}`)
+    }
+  }
+  for (const { name } of [...graph.inputs, ...graph.nodes]) checkName(name)
+}
+
+function checkName(name: string): void {
+  if (new TextEncoder().encode(name).length > MAX_NAME_BYTES) throw refuse(`the name '${name.slice(0, 40)}...' is longer than ${MAX_NAME_BYTES} bytes`)
+  if (!isWellFormed(name)) throw refuse('a name holds half a surrogate pair')
+}
+
+const isWellFormed = (name: string) => !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(name)

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest'
+import { InferenceSession } from '../../src/engine/session.js'
+import { decodeModel, encodeModel } from '../../src/format/wd.js'
+import { elements } from '../../src/graph/ir.js'
+import { fp8Format, INT8 } from '../../src/kernels/grid.js'
+import { Rng } from '../../src/rng.js'
+import { Tensor } from '../../src/tensor.js'
+import { chain, GRAPHS, randomModel } from './models.js'
+import { runNaive } from './naive.js'
+
+const images = (shape: readonly number[], n: number, seed: number) => {
+  const rng = new Rng(seed)
+  return Uint8Array.from({ length: n * elements(shape) }, () => (rng.below(3) ? rng.below(256) : 0))
+}
+
+const MODES = [
+  { precision: 'int8', grid: INT8 },
+  { precision: 'fp8', grid: fp8Format('e4m3'), fp8: 'e4m3' },
+  { precision: 'fp8', grid: fp8Format('e3m4'), fp8: 'e3m4' },
+  { precision: 'fp8', grid: fp8Format('e2m5'), fp8: 'e2m5' },
+  { precision: 'f32', grid: undefined },
+] as const
+
+describe.each(Object.entries(GRAPHS))('%s', (_, graph) => {
+  const cases = ([1, 3, 7] as const).flatMap((maxLevel) => [0.15, 0.7].map((density) => ({ maxLevel, density })))
+  it.each(cases)('equals the definition bit for bit: levels to $maxLevel at density $density', async ({ maxLevel, density }) => {
+    const bytes = encodeModel(randomModel(graph, { seed: maxLevel * 10 + density * 100, maxLevel, density }))
+    const model = decodeModel(bytes)
+    const { shape } = graph.inputs[0]
+    const count = 3
+    const data = images(shape, count, 5)
+    const size = elements(shape)
+    for (const { grid, ...mode } of MODES) {
+      const expected = Array.from({ length: count }, (_, n) => runNaive(model, data.subarray(n * size, (n + 1) * size), grid))
+      const wanted = expected.flatMap((r) => r[graph.outputs[0]])
+      for (const isa of ['simd', 'reference'] as const) {
+        const session = await InferenceSession.create(bytes, { ...mode, isa })
+        const result = await session.run({ image: new Tensor('uint8', data, [count, ...shape]) })
+        expect(result[graph.outputs[0]].dims[0]).toBe(count)
+        expect(Array.from(result[graph.outputs[0]].data), `${isa} ${JSON.stringify(mode)}`).toEqual(wanted)
+        session.dispose()
+      }
+    }
+  })
+
+  it.each([2, 5, 8, 9])('gives the same numbers in batches of %i', async (batch) => {
+    const bytes = encodeModel(randomModel(graph, { seed: 3, maxLevel: 3, density: 0.4 }))
+    const { shape } = graph.inputs[0]
+    const feeds = { image: new Tensor('uint8', images(shape, 11, 6), [11, ...shape]) }
+    for (const precision of ['int8', 'fp8'] as const) {
+      const one = await (await InferenceSession.create(bytes, { precision })).run(feeds)
+      const many = await (await InferenceSession.create(bytes, { precision, batch })).run(feeds)
+      expect(many[graph.outputs[0]].data).toEqual(one[graph.outputs[0]].data)
+    }
+  })
+})
+
+describe('lane proof', () => {
+  it('widens to i32 when a row can pass 2^15, and stays exact', async () => {
+    const graph = chain([8, 9, 9], [{ conv: 5, kernel: [9, 9], pad: [4, 4, 4, 4] }, 'relu', { conv: 2, kernel: [3, 3] }])
+    const bytes = encodeModel(randomModel(graph, { seed: 1, maxLevel: 7, density: 1 }))
+    const session = await InferenceSession.create(bytes, { precision: 'int8' })
+    expect(session.info.layers[0].kernel).toBe('gather_i32')
+    expect(session.info.layers[0].bound).toBeGreaterThan(32767)
+    const data = images([8, 9, 9], 1, 3)
+    const { logits } = await session.run({ image: new Tensor('uint8', data, [1, 8, 9, 9]) })
+    expect(Array.from(logits.data)).toEqual(runNaive(decodeModel(bytes), data, INT8).logits)
+  })
+
+  it('uses f32 lanes for E5M2, whose span no i32 holds', async () => {
+    const bytes = encodeModel(randomModel(GRAPHS.lenet, { seed: 1, maxLevel: 3, density: 0.3 }))
+    const feeds = { image: new Tensor('uint8', images([1, 12, 12], 2, 3), [2, 1, 12, 12]) }
+    const session = await InferenceSession.create(bytes, { precision: 'fp8', fp8: 'e5m2' })
+    expect(session.info.layers.every((l) => l.kernel.endsWith('f32'))).toBe(true)
+    const reference = await InferenceSession.create(bytes, { precision: 'fp8', fp8: 'e5m2', isa: 'reference' })
+    expect((await session.run(feeds)).logits.data).toEqual((await reference.run(feeds)).logits.data)
+  })
+})
