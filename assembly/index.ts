@@ -1,4 +1,7 @@
 // The inference module: every export is a kernel of the table (src/kernels/table.ts).
+export {
+  entropy_begin, entropy_decode_dense, entropy_decode_program, entropy_end, entropy_tensor,
+} from './kernels/entropy/entropy'
 export * from './kernels/fp8/fp8'
 export * from './kernels/gather/planar'
 export { program_from_levels } from './kernels/gather/program'

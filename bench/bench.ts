@@ -38,8 +38,12 @@ if (unknown.length > 0) {
 
   function printMachine(): void {
     console.log(`${machine.cpu}, ${machine.cores} cores, load ${machine.load}; ${machine.runtime} (V8 ${machine.v8})`)
-    console.log(`one core at best: ${limits.clock} GHz; i16 load+add ${limits.loadAddI16} G/s; f32 load+add ${limits.loadAddF32} G/s;`)
-    console.log(`  f32 multiply+add ${limits.mulAddF32} G/s; reads L1 ${limits.read.L1}, L2 ${limits.read.L2}, L3 ${limits.read.L3}, memory ${limits.read.memory} GB/s`)
+    console.log(
+      `one core at best: ${limits.clock} GHz; i16 load+add ${limits.loadAddI16} G/s; f32 load+add ${limits.loadAddF32} G/s;`,
+    )
+    console.log(
+      `  f32 multiply+add ${limits.mulAddF32} G/s; reads L1 ${limits.read.L1}, L2 ${limits.read.L2}, L3 ${limits.read.L3}, memory ${limits.read.memory} GB/s`,
+    )
   }
 }
 

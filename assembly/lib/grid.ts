@@ -13,49 +13,71 @@
 //
 //   | f32 max | f32 lowest | u32 bits of 2^minExp | u32 (23 - m) << 23 | f32 1 / unit |
 //
-// lowest is -max, or 0 behind a ReLU. unit is the grid's finest spacing (times the input's unit it turns a grid value
-// into an integer). A zero in word 3 says "do not round": f32, only clamped from below.
+// lowest is -max, or 0 behind a ReLU. unit is the grid's finest spacing: integer lanes hold v / unit, rounded half to
+// even. Word 3 is 0 for "clamp only": for f32 without rounding, and for grids of constant spacing in integer lanes,
+// where the conversion rounds anyway.
 
-export const GRID_BYTES: i32 = 20
+/** 1.5 * 2^23: adding it to |v| < 2^22 leaves v, rounded half to even, in the low bits. */
+const MAGIC: f32 = 12582912
+const MAGIC_BITS: i32 = 0x4b400000
 
 /** The grid value of four f32. */
 export function roundToGrid(v: v128, grid: usize): v128 {
-  const step = load<u32>(grid, 12)
-  if (step != 0) {
-    const magnitude = f32x4.abs(v)
-    const exponent = v128.and(magnitude, i32x4.splat(0x7f800000))
-    const magic = i32x4.add(i32x4.max_u(exponent, v128.load32_splat(grid, 8)), i32x4.splat(step))
-    const rounded = f32x4.min(f32x4.sub(f32x4.add(magnitude, magic), magic), v128.load32_splat(grid))
-    v = v128.or(rounded, v128.and(v, i32x4.splat(0x80000000)))
-  }
-  return f32x4.max(v, v128.load32_splat(grid, 4))
+  const max = v128.load32_splat(grid)
+  const lowest = v128.load32_splat(grid, 4)
+  const minExp = v128.load32_splat(grid, 8)
+  return roundWith(v, max, lowest, minExp, v128.load32_splat(grid, 12), load<u32>(grid, 12) != 0)
 }
 
-/** Stores four grid values as lanes: integers in units of the grid, or f32 as they are. Writes 4 lanes. */
-export function storeLanes<Out>(p: usize, v: v128, inverseUnit: v128): void {
-  if (isFloat<Out>()) {
-    v128.store(p, v)
-  } else {
-    const n = i32x4.trunc_sat_f32x4_s(f32x4.mul(v, inverseUnit))
-    if (sizeof<Out>() == 4) v128.store(p, n)
-    else v128.store64_lane(p, i16x8.narrow_i32x4_s(n, n), 0)
+/** The same for loops that load the descriptor once: words 0 to 3, splatted. */
+export function roundWith(v: v128, max: v128, lowest: v128, minExp: v128, step: v128, rounds: bool): v128 {
+  if (rounds) {
+    const magnitude = f32x4.abs(v)
+    const exponent = v128.and(magnitude, i32x4.splat(0x7f800000))
+    const magic = i32x4.add(i32x4.max_u(exponent, minExp), step)
+    const rounded = f32x4.sub(f32x4.add(magnitude, magic), magic)
+    v = v128.or(rounded, v128.and(v, i32x4.splat(0x80000000)))
   }
+  return f32x4.max(f32x4.min(v, max), lowest)
+}
+
+/** Four f32 as integers, rounded half to even. |v| < 2^22. */
+function toIntegers(v: v128): v128 {
+  return i32x4.sub(f32x4.add(v, f32x4.splat(MAGIC)), i32x4.splat(MAGIC_BITS))
+}
+
+/** Four grid values as lanes: in units of the grid for integer lanes, as they are for f32. */
+function asLanes<Out>(v: v128, inverseUnit: v128): v128 {
+  if (isFloat<Out>()) return v
+  const n = toIntegers(f32x4.mul(v, inverseUnit))
+  return sizeof<Out>() == 4 ? n : i16x8.narrow_i32x4_s(n, n)
+}
+
+/** Stores four grid values. */
+export function storeLanes<Out>(p: usize, v: v128, inverseUnit: v128): void {
+  if (sizeof<Out>() == 4) v128.store(p, asLanes<Out>(v, inverseUnit))
+  else v128.store64_lane(p, asLanes<Out>(v, inverseUnit), 0)
 }
 
 /** Stores the first `count` (1 to 3) of four grid values. */
 export function storeSome<Out>(p: usize, v: v128, inverseUnit: v128, count: i32): void {
-  let n = v
-  if (!isFloat<Out>()) n = i32x4.trunc_sat_f32x4_s(f32x4.mul(v, inverseUnit))
-  if (sizeof<Out>() == 4) {
-    v128.store32_lane(p, n, 0)
-    if (count > 1) v128.store32_lane(p, n, 1, 4)
-    if (count > 2) v128.store32_lane(p, n, 2, 8)
-  } else {
-    n = i16x8.narrow_i32x4_s(n, n)
-    v128.store16_lane(p, n, 0)
-    if (count > 1) v128.store16_lane(p, n, 1, 2)
-    if (count > 2) v128.store16_lane(p, n, 2, 4)
+  storeFirst<Out>(p, asLanes<Out>(v, inverseUnit), count)
+}
+
+/** Stores the first `count` lanes of a vector, fewer than all. */
+export function storeFirst<Lane>(p: usize, v: v128, count: i32): void {
+  let bytes = count * sizeof<Lane>()
+  if (bytes & 8) {
+    v128.store64_lane(p, v, 0)
+    v = v128.shuffle<i64>(v, v, 1, 1)
+    p += 8
   }
+  if (bytes & 4) {
+    v128.store32_lane(p, v, 0)
+    v = i64x2.shr_u(v, 32)
+    p += 4
+  }
+  if (sizeof<Lane>() == 2 && bytes & 2) v128.store16_lane(p, v, 0)
 }
 
 /** Four lanes as f32: exact below 2^24, else rounded half to even. */

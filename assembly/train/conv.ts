@@ -189,7 +189,7 @@ export function conv_weight_grad_f32(x: usize, dy: usize, sums: usize, dw: usize
   const block = load<i32>(shape, 36)
   const tableEnd = table + groups * 12
   const sumRow = (taps << 4) as usize
-  memory.fill(sums, 0, rows * sumRow)
+  memory.fill(sums, 0, (rows as usize) * sumRow)
   for (let begin = 0; begin < images; begin += block) {
     const end = min(images, begin + block)
     for (let row = 0; row < rows; row += 4) {
@@ -201,7 +201,7 @@ export function conv_weight_grad_f32(x: usize, dy: usize, sums: usize, dw: usize
         const pair = t + 1 < taps
         const o0 = load<u32>(tapTable + (t << 2))
         const o1 = pair ? load<u32>(tapTable + (t << 2), 4) : o0
-        const s0 = sums + row * sumRow + (t << 4)
+        const s0 = sums + (row as usize) * sumRow + (t << 4)
         const next: usize = pair ? 16 : 0
         const s1 = s0 + (d1 ? sumRow : 0)
         const s2 = s0 + (d2 ? sumRow * 2 : 0)

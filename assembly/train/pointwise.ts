@@ -1,13 +1,11 @@
 // Element-wise kernels, and the transposition behind `flatten`.
 //
 //   relu       y = x > 0 ? x : 0                 relu_grad   dx = y > 0 ? dy : 0
-//   add        y += x                            fake_quant  y = grid(x * unit) / unit   (rounding as deployed)
+//   add        y += x
 //   transpose  y[b][j][i] = x[b][i][j]           channel-major images [C][N][H*W] -> vectors [C*H*W][N]
 //
 // Contract: 4-byte alignment; x and y are the same buffer or do not overlap (transpose: do not overlap).
 // Exact: one operation per element, each rounded to f32.
-
-import { roundToGrid } from '../lib/grid'
 
 export function relu_f32(x: usize, y: usize, n: i32): void {
   let i = 0
@@ -34,15 +32,6 @@ export function add_f32(x: usize, y: usize, n: i32): void {
   let i = 0
   for (; i + 4 <= n; i += 4) v128.store(y + (i << 2), f32x4.add(v128.load(y + (i << 2)), v128.load(x + (i << 2))))
   for (; i < n; i++) store<f32>(y + (i << 2), load<f32>(y + (i << 2)) + load<f32>(x + (i << 2)))
-}
-
-/** n is rounded up to a multiple of 4: both buffers must reach that far. grid: assembly/lib/grid.ts. */
-export function fake_quant_f32(x: usize, y: usize, n: i32, unit: f32, grid: usize): void {
-  const up = f32x4.splat(unit)
-  const down = f32x4.splat(<f32>1 / unit)
-  for (let i = 0; i < n; i += 4) {
-    v128.store(y + (i << 2), f32x4.mul(roundToGrid(f32x4.mul(v128.load(x + (i << 2)), up), grid), down))
-  }
 }
 
 export function transpose_f32(x: usize, y: usize, blocks: i32, rows: i32, cols: i32): void {

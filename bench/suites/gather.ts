@@ -3,11 +3,10 @@
  * pixels, ternary levels of which nine in ten are zero. MACs are effective ones: non-zero weights times real pixels;
  * the lanes that pad 196 pixels to whole vectors do not count.
  */
-import { Rng } from 'whitedwarf/kernels'
+import { Arena, bestIsa, instantiate, Rng } from 'whitedwarf/kernels'
 import { compare } from '../harness.js'
 import { type LimitName, limitContestants, limitRate, round } from '../machine.js'
 import type { Suite, SuiteResult } from '../suite.js'
-import { instantiate } from '../wasm.js'
 
 export type Lane = 'i16' | 'i32' | 'f32'
 export const GATHER_LANES: readonly Lane[] = ['i16', 'i32', 'f32']
@@ -16,7 +15,6 @@ const ROWS = 256
 const COLS = 1024
 const PIXELS = 196
 const DENSITY = 0.1
-const START = 65536
 
 export interface GatherFigure {
   readonly lane: Lane
@@ -38,20 +36,15 @@ export async function measureGather(lane: Lane): Promise<GatherFigure> {
   const levels = Int8Array.from({ length: ROWS * COLS }, () => (rng.float() < DENSITY ? (rng.u32() & 1 ? 1 : -1) : 0))
   const nonZeros = levels.reduce((n, level) => n + Math.abs(level), 0)
 
-  let top = START
-  const reserve = (bytes: number) => {
-    const at = top
-    top = Math.ceil((top + bytes + 64) / 64) * 64
-    return at
-  }
-  const pLevels = reserve(levels.length)
-  const pOffsets = reserve(4 * COLS)
-  const pCtx = reserve(20)
-  const pPairs = reserve(8 * (COLS + 1))
-  const program = reserve(4 * (nonZeros + 2 * ROWS + 1))
-  const x = reserve(COLS * stride)
-  const y = reserve(ROWS * stride)
-  const { exports, memory } = await instantiate('simd', top)
+  const { exports, memory } = await instantiate(await bestIsa())
+  const arena = new Arena(memory)
+  const pLevels = arena.alloc(levels.length)
+  const pOffsets = arena.alloc(4 * COLS)
+  const pCtx = arena.alloc(20)
+  const pPairs = arena.alloc(8 * (COLS + 1))
+  const program = arena.alloc(4 * (nonZeros + 2 * ROWS + 1))
+  const x = arena.alloc(COLS * stride)
+  const y = arena.alloc(ROWS * stride)
   const view = (lane === 'i16' ? Int16Array : lane === 'i32' ? Int32Array : Float32Array) as Int16ArrayConstructor
 
   new Int8Array(memory.buffer, pLevels, levels.length).set(levels)

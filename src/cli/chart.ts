@@ -74,9 +74,9 @@ export function lineChart(chart: Chart): string {
 
 function panelSvg(panel: ChartPanel, top: number, xOf: (x: number) => number, xTicks: readonly number[]): string {
   const ys = panel.series.flatMap((s) => s.points.map(([, y]) => y))
-  const yTicks = ticks(Math.min(...ys), Math.max(...ys), 5)
-  const low = Math.min(...ys, yTicks[0])
-  const high = Math.max(...ys, yTicks[yTicks.length - 1])
+  const yTicks = ticks(Math.min(...ys), Math.max(...ys), 5, 'around')
+  const low = yTicks[0]
+  const high = yTicks[yTicks.length - 1]
   const yOf = (y: number) => top + PANEL - ((y - low) / (high - low || 1)) * PANEL
   const right = WIDTH - RIGHT
   const grid = [
@@ -109,14 +109,16 @@ function spread(heights: readonly number[]): number[] {
   return placed
 }
 
-/** About `count` round numbers within [low, high]. */
-export function ticks(low: number, high: number, count: number): number[] {
+/** About `count` round numbers within [low, high], or with the first and last `around` it. */
+export function ticks(low: number, high: number, count: number, place: 'within' | 'around' = 'within'): number[] {
   const rough = (high - low) / Math.max(1, count - 1)
-  if (!(rough > 0)) return [low]
+  if (!(rough > 0)) return place === 'within' ? [low] : [low - 1, low, low + 1]
   const power = 10 ** Math.floor(Math.log10(rough))
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999) as number
-  const first = Math.ceil(low / step - 1e-9)
-  const last = Math.floor(high / step + 1e-9)
+  const [down, up] = place === 'within' ? [Math.ceil, Math.floor] : [Math.floor, Math.ceil]
+  const slack = place === 'within' ? 1e-9 : -1e-9
+  const first = down(low / step - slack)
+  const last = up(high / step + slack)
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)))
 }
 

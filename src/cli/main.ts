@@ -76,5 +76,11 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version
 }
 
+// A reader that has seen enough (| head) closes the pipe: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 // Set rather than exit: output to a pipe may still be under way.
 process.exitCode = await main(process.argv.slice(2))

@@ -3,15 +3,16 @@
  * them in order.
  */
 import type { PoolNode } from '../graph/ir.js'
-import { type Grid, GRID_BYTES, gridWords } from '../kernels/grid.js'
+import { gridWords } from '../kernels/grid.js'
 import { type Lane, laneBytes } from '../kernels/ref/lanes.js'
 import type { WasmInstance } from '../wasm/exports.js'
 import type { Arena } from '../wasm/arena.js'
-import type { DenseWeights } from './dense.js'
 import type { Geometry } from './geometry.js'
 import type { Op } from './lower.js'
 import { storedToGrid } from './lower.js'
 import { isPlanes, planesOf, type Value, valueUnit, vectorStep } from './values.js'
+
+type WeightedOp = Op & { readonly kind: 'weighted' }
 
 /** One kernel call. */
 export interface Step {
@@ -21,14 +22,13 @@ export interface Step {
   readonly args: readonly number[]
 }
 
-/** A weighted layer ready to run: its geometry and where its program (or its dense weights) and constants lie. */
+/** A weighted layer ready to run: its geometry and where its program and constants lie. */
 export interface Layer {
   readonly geometry: Geometry
   readonly rows: number
-  readonly kernel: 'planar' | 'scalar' | 'dense'
+  readonly kernel: 'planar' | 'scalar'
   readonly planes: number
   readonly program: number
-  readonly dense: DenseWeights | undefined
   /** f32 per output channel, folded with the units of input and output. */
   readonly scale: number
   readonly bias: number
@@ -68,10 +68,8 @@ export class Tables {
     return this.bytes(new Uint8Array(Int32Array.from(values).buffer))
   }
 
-  grid(grid: Grid | undefined, relu: boolean): number {
-    const words = gridWords(grid, relu)
-    if (words.length !== GRID_BYTES) throw new RangeError('grid descriptor size')
-    return this.bytes(words)
+  grid(value: Value, relu: boolean): number {
+    return this.bytes(gridWords(value.grid, relu, value.lane !== 'f32'))
   }
 }
 
@@ -113,45 +111,51 @@ export const accPlane = (g: Geometry, lane: Lane): number => {
   return Math.ceil(g.flat / lanes) * lanes
 }
 
-export function emitWeighted(op: Op & { kind: 'weighted' }, layer: Layer, scratch: Scratch, tables: Tables, batch: number): Step[] {
+/** De-interleaving of image n for a strided convolution: no step when the stride is 1. */
+export function splitPhases(op: WeightedOp, layer: Layer, scratch: Scratch, n: number): Step[] {
+  const p = layer.geometry.phases
+  if (p === undefined || op.node.op !== 'conv2d') return []
+  const { x } = op
+  const source = planesOf(x.shape, x.pad)
+  const corner = n * source.image + source.origin - op.node.pad[0] * source.pitch - op.node.pad[1]
+  const from = [x.base + corner * bytesOf(x), source.plane, source.pitch, source.channels, p.height, p.width]
+  const to = [scratch.phases, p.yPlane, p.yPitch, p.yHeight, p.yWidth, ...p.stride]
+  return [{ op: op.name, kernel: `phases_${bytesOf(x) * 8}`, args: [...from, ...to] }]
+}
+
+/** Accumulators of image n (or of the whole batched vector) to the layer's output value. */
+export function requantLayer(op: WeightedOp, layer: Layer, scratch: Scratch, tables: Tables, batch: number, n: number): Step[] {
   const { x, out } = op
   const g = layer.geometry
-  const grid = tables.grid(out.grid, op.relu)
-  const steps: Step[] = []
-  if (layer.kernel === 'scalar') {
+  const grid = tables.grid(out, op.relu)
+  if (!isPlanes(x) && batch === 1) {
     const sums: Lane = x.lane === 'f32' ? 'f32' : 'i32'
-    steps.push({ op: op.name, kernel: `gather_scalar_${x.lane}`, args: [layer.program, layer.rows, layer.planes, x.base, scratch.acc] })
     const args = [scratch.acc, out.base, layer.rows, layer.scale, layer.bias, grid]
-    steps.push({ op: op.name, kernel: `requant_vector_${sums}_${out.lane}`, args })
-    return steps
+    return [{ op: op.name, kernel: `requant_vector_${sums}_${out.lane}`, args }]
   }
-  const plane = accPlane(g, x.lane)
-  const vectors = (plane * bytesOf(x)) / 16
+  const to = isPlanes(out) ? planesOf(out.shape, out.pad) : { plane: vectorStep(batch), pitch: vectorStep(batch) }
+  const size = [layer.rows, g.outHeight, g.outWidth] as const
+  const y = [out, origin(out, n), to.plane, to.pitch] as const
+  return [requantPlanes(op.name, x.lane, scratch.acc, accPlane(g, x.lane), g.pitch, ...y, size, layer.scale, layer.bias, grid)]
+}
+
+/** A weighted layer on the sparse kernels. */
+export function emitSparse(op: WeightedOp, layer: Layer, scratch: Scratch, tables: Tables, batch: number): Step[] {
+  const { x } = op
+  const g = layer.geometry
+  if (layer.kernel === 'scalar') {
+    const args = [layer.program, layer.rows, layer.planes, x.base, scratch.acc]
+    return [{ op: op.name, kernel: `gather_scalar_${x.lane}`, args }, ...requantLayer(op, layer, scratch, tables, batch, 0)]
+  }
+  const plane = accPlane(g, x.lane) * bytesOf(x)
   const images = isPlanes(x) ? batch : 1
-  for (let n = 0; n < images; n++) {
-    let from = x.base + (isPlanes(x) ? n * planesOf(x.shape, x.pad).image + g.start : 0) * bytesOf(x)
-    if (g.phases !== undefined) {
-      const p = g.phases
-      const source = planesOf(x.shape, x.pad)
-      const conv = op.node.op === 'conv2d' ? op.node.pad : [0, 0]
-      const corner = from + (source.origin - conv[0] * source.pitch - conv[1]) * bytesOf(x)
-      const args = [corner, source.plane, source.pitch, source.channels, p.height, p.width]
-      steps.push({
-        op: op.name,
-        kernel: `phases_${bytesOf(x) * 8}`,
-        args: [...args, scratch.phases, p.yPlane, p.yPitch, p.yHeight, p.yWidth, ...p.stride],
-      })
-      from = scratch.phases
-    }
-    const args = [layer.program, layer.rows, layer.planes, from, scratch.acc, plane * bytesOf(x), vectors]
-    steps.push({ op: op.name, kernel: `gather_${x.lane}`, args })
-    const to = isPlanes(out) ? planesOf(out.shape, out.pad) : { plane: vectorStep(batch), pitch: vectorStep(batch) }
-    const size = [layer.rows, g.outHeight, g.outWidth] as const
-    steps.push(
-      requantPlanes(op.name, x.lane, scratch.acc, plane, g.pitch, out, origin(out, n), to.plane, to.pitch, size, layer.scale, layer.bias, grid),
-    )
-  }
-  return steps
+  return Array.from({ length: images }, (_, n) => {
+    const split = splitPhases(op, layer, scratch, n)
+    const image = isPlanes(x) ? n * planesOf(x.shape, x.pad).image : 0
+    const from = split.length > 0 ? scratch.phases : x.base + (image + g.start) * bytesOf(x)
+    const args = [layer.program, layer.rows, layer.planes, from, scratch.acc, plane, plane / 16]
+    return [...split, { op: op.name, kernel: `gather_${x.lane}`, args }, ...requantLayer(op, layer, scratch, tables, batch, n)]
+  }).flat()
 }
 
 export function emitPool(op: Op & { kind: 'pool' }, tables: Tables, batch: number): Step[] {
@@ -161,7 +165,7 @@ export function emitPool(op: Op & { kind: 'pool' }, tables: Tables, batch: numbe
   const to = planesOf(out.shape, out.pad)
   return Array.from({ length: batch }, (_, n) => {
     const args = [origin(x, n), from.plane, from.pitch, origin(out, n), to.plane, to.pitch, shape]
-    if (node.op === 'avgpool') args.push(tables.grid(out.grid, false), storedToGrid(x))
+    if (node.op === 'avgpool') args.push(tables.grid(out, false), storedToGrid(x))
     return { op: op.name, kernel: `${node.op}_${x.lane}`, args }
   })
 }
@@ -188,7 +192,7 @@ export function emitConvert(op: Op & { kind: 'convert' }, tables: Tables, batch:
   const { x, out } = op
   // Into f32 outputs as real numbers; otherwise in the grid's own domain, where nothing is rounded anew.
   const factor = out.grid === undefined ? valueUnit(x) : storedToGrid(x)
-  const grid = tables.grid(out.grid, op.relu)
+  const grid = tables.grid(out, op.relu)
   if (!isPlanes(x)) {
     const width = x.shape[0] * vectorStep(batch)
     const scale = tables.f32([factor])
@@ -211,7 +215,7 @@ export function emitInput(op: Op & { kind: 'input' }, staging: number, tables: T
   const spread = (a: readonly number[]) => Array.from({ length: channels }, (_, c) => a[a.length === 1 ? 0 : c] * out.gridScale)
   const scale = tables.f32(spread(spec.scale))
   const bias = tables.f32(spread(spec.offset))
-  const grid = tables.grid(out.grid, false)
+  const grid = tables.grid(out, false)
   if (!isPlanes(out)) {
     if (batch === 1) {
       return [{ op: op.name, kernel: `requant_vector_f32_${out.lane}`, args: [staging, out.base, channels, scale, bias, grid] }]

@@ -6,7 +6,7 @@
 import { WhiteDwarfError } from '../errors.js'
 import { type Graph, type InputSpec, isWeighted, type Node, type Pads, type PoolNode, type Shape, type WeightedNode } from '../graph/ir.js'
 import { rangeMax } from '../graph/model.js'
-import { gridUnit, INT8 } from '../kernels/grid.js'
+import { gridUnit, INT8, MAX_INTEGER } from '../kernels/grid.js'
 import type { ResolvedOptions } from './options.js'
 import { maxStored, type Value } from './values.js'
 
@@ -51,7 +51,7 @@ export function lower(
   const outputs = new Map<string, Value>()
 
   const define = (name: string, nonnegative: boolean, grid: Value['grid'], gridScale: number): Value => {
-    const lane = grid === undefined ? 'f32' : maxStored(grid) <= 32767 ? 'i16' : maxStored(grid) <= 2 ** 31 - 1 ? 'i32' : 'f32'
+    const lane = grid === undefined || maxStored(grid) > MAX_INTEGER ? 'f32' : maxStored(grid) <= 32767 ? 'i16' : 'i32'
     const shape = shapes.get(name) as Shape
     const value: Value = { name, shape, nonnegative, grid, gridScale, lane, pad: NO_PAD, base: 0 }
     values.push(value)

@@ -10,7 +10,8 @@ import { planesOf as digitPlanes } from '../kernels/levels.js'
 import { laneBytes } from '../kernels/ref/lanes.js'
 import { type Arena, SLACK } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
-import { accPlane, emitConvert, emitFlatten, emitInput, emitPool, emitWeighted, type Layer, type Scratch, type Step, Tables } from './emit.js'
+import { emitDense, loadDenseWeights } from './dense.js'
+import { accPlane, emitConvert, emitFlatten, emitInput, emitPool, emitSparse, type Layer, type Scratch, type Step, Tables } from './emit.js'
 import { type Geometry, weightedGeometry } from './geometry.js'
 import { chooseLanes, type LevelSums, sumBound } from './lanes.js'
 import { lower, type Op } from './lower.js'
@@ -97,6 +98,9 @@ export function buildPlan(bytes: Uint8Array, file: WdFile, instance: WasmInstanc
       bias: tables.f32(codedValues(params.bias).map((b) => b * toGrid)),
     }
   })
+  const dense = options.dense
+    ? loadDenseWeights(bytes, file, instance, arena, (tensor) => !weighted.some((op) => scalar(op) && file.layers[op.name].tensor === tensor))
+    : undefined
 
   for (const value of lowered.values) {
     const bytes = valueBytes(value, batch)
@@ -128,21 +132,24 @@ export function buildPlan(bytes: Uint8Array, file: WdFile, instance: WasmInstanc
         const layer: Layer = {
           geometry,
           rows: tensor.rows,
-          kernel: options.dense ? 'dense' : scalar(op) ? 'scalar' : 'planar',
+          kernel: scalar(op) ? 'scalar' : 'planar',
           planes: digitPlanes(tensor.maxLevel),
           program: program?.address ?? 0,
-          dense: undefined,
           ...constants[index++],
         }
-        const added = emitWeighted(op, layer, scratch, tables, batch)
+        const matrix = dense?.get(file.layers[op.name].tensor)
+        const added =
+          matrix === undefined
+            ? emitSparse(op, layer, scratch, tables, batch)
+            : emitDense(op, layer, matrix, scratch, tables, batch)
         steps.push(...added)
-        const nonzeros = program?.nonzeros ?? 0
+        const nonzeros = program?.nonzeros ?? matrix?.nonzeros ?? 0
         layers.push({
           name: op.name,
           op: op.node.op,
           shape: tensor.shape,
           density: nonzeros / (tensor.rows * tensor.cols),
-          kernel: added.find((s) => /gather|gem/.test(s.kernel))?.kernel ?? '',
+          kernel: added.find((s) => /^(gather|gemv|conv)/.test(s.kernel))?.kernel ?? '',
           bound: program === undefined || op.x.grid === undefined ? undefined : sumBound(op.x, program.sums),
           macs: nonzeros * geometry.outHeight * (op.node.op === 'conv2d' ? geometry.outWidth : 1),
         })

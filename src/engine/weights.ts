@@ -62,3 +62,9 @@ export function rescaleOffsets(instance: WasmInstance, program: Program, factor:
     for (p += 2; p < end; p++) words[p] *= factor
   }
 }
+
+/** Every tensor's levels, decoded. */
+export function decodeTensors(bytes: Uint8Array, file: WdFile, _instance: WasmInstance, _arena: Arena) {
+  const model = decodeModel(bytes)
+  return file.tensors.map((tensor) => ({ tensor, levels: model.tensors[tensor.name].levels }))
+}

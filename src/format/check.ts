@@ -1,7 +1,7 @@
 /** Checks of a model before it is written. */
 import { type Graph, inferShapes, isWeighted, weightShape } from '../graph/ir.js'
 import type { CodedArray, LevelTensor, Model } from '../graph/model.js'
-import { type Header, planeWidth, type TensorHeader } from './header.js'
+import { type Header, planeOf, type TensorHeader } from './header.js'
 import { MAX_INPUTS, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK, refuse } from './limits.js'
 import { seededSigns } from './signs.js'
 
@@ -28,12 +28,12 @@ export function checkedHeader(model: Model): Header {
       index.set(layer.tensor, at)
       checkName(layer.tensor)
       checkTensor(layer.tensor, t)
-      const header = { name: layer.tensor, shape: t.shape, maxLevel: t.maxLevel, mode: 'context', width: planeWidth(graph, shapes, node) } as const
+      const header = { name: layer.tensor, shape: t.shape, maxLevel: t.maxLevel, mode: 'context', ...planeOf(graph, shapes, node) } as const
       tensors.push(t.signSeed === undefined ? header : { ...header, signSeed: t.signSeed })
     }
-    const shape = weightShape(node, shapes.get(node.inputs[0]) as readonly number[])
-    if (t.shape.join() !== shape.join()) {
-      throw refuse(`'${node.name}' has weights of shape [${shape.join(', ')}], but its tensor '${layer.tensor}' has [${t.shape.join(', ')}]`)
+    const wanted = weightShape(node, shapes.get(node.inputs[0]) as readonly number[])
+    if (t.shape.join() !== wanted.join()) {
+      throw refuse(`'${node.name}' has weights of shape [${wanted.join(', ')}], but its tensor '${layer.tensor}' has [${t.shape.join(', ')}]`)
     }
     layers.push({ node: node.name, tensor: at })
   }

@@ -88,7 +88,7 @@ export class RangeEncoder implements BitCoder {
 export class RangeDecoder implements BitCoder {
   range = 0xffffffff
   code = 0
-  /** Index of the next byte to read; may pass `end`, where zeros are read. */
+  /** Index of the next byte to read; stops at end + 5, zeros are read from `end` on. */
   next: number
   private readonly bytes: Uint8Array
   readonly begin: number
@@ -101,6 +101,15 @@ export class RangeDecoder implements BitCoder {
     this.next = begin
     this.end = end
     for (let i = 0; i < 4; i++) this.code = ((this.code << 8) | this.byte()) >>> 0
+  }
+
+  /** A decoder in the middle of a stream. */
+  static resume(bytes: Uint8Array, range: number, code: number, next: number, end: number): RangeDecoder {
+    const coder = new RangeDecoder(bytes, end, end)
+    coder.range = range
+    coder.code = code
+    coder.next = next
+    return coder
   }
 
   get bits(): number {
@@ -140,7 +149,8 @@ export class RangeDecoder implements BitCoder {
   }
 
   private byte(): number {
-    const at = this.next++
-    return at < this.end ? this.bytes[at] : 0
+    if (this.next < this.end) return this.bytes[this.next++]
+    if (this.next <= this.end + READ_AHEAD) this.next++
+    return 0
   }
 }

@@ -23,7 +23,8 @@ export interface TensorHeader {
   readonly maxLevel: 1 | 3 | 7
   readonly signSeed?: number
   readonly mode: Mode
-  /** Columns as planes of rows of this many weights: 0 when they have no such order. */
+  /** Columns of one input channel (kernel positions, or pixels of a flattened image), and of one line of them: width 0 when the columns have no order. */
+  readonly plane: number
   readonly width: number
 }
 
@@ -55,7 +56,7 @@ export function codeHeader(f: Fields, given?: Header): Header {
     const tensor = codeTensorRef(f, giv?.tensor ?? 0, tensors.length)
     const shape = weightShape(node, shapes.get(node.inputs[0]) as Shape)
     if (tensor === tensors.length) {
-      const t = codeTensor(f, node.name, shape, planeWidth(graph, shapes, node), given?.tensors[tensor])
+      const t = codeTensor(f, node.name, shape, planeOf(graph, shapes, node), given?.tensors[tensor])
       if (names.has(t.name)) throw damaged(`two level tensors are called '${t.name}'`)
       names.set(t.name, tensor)
       tensors.push(t)
@@ -194,7 +195,7 @@ function codeTensorRef(f: Fields, tensor: number, count: number): number {
   return f.uint('shared.index', tensor, count - 1)
 }
 
-function codeTensor(f: Fields, node: string, shape: Shape, plane: number, given?: TensorHeader): TensorHeader {
+function codeTensor(f: Fields, node: string, shape: Shape, usual: Plane, given?: TensorHeader): TensorHeader {
   const name = f.rare('tensor.named', given !== undefined && given.name !== node) ? f.text('name', given?.name ?? '', MAX_NAME_BYTES) : node
   // Kinds from 2 on are reserved for tensors that are not plain levels.
   const kind = f.uint('tensor.kind', given === undefined ? 0 : MODES.indexOf(given.mode), 255)
@@ -203,30 +204,31 @@ function codeTensor(f: Fields, node: string, shape: Shape, plane: number, given?
   }
   const wide = f.bit('tensor.wide', given !== undefined && given.maxLevel > 1)
   const maxLevel = wide ? (f.bit('tensor.seven', given?.maxLevel === 7) ? 7 : 3) : 1
-  const width = f.near('tensor.width', given?.width ?? 0, plane, 0, elements(shape) / shape[0])
-  const header = { name, shape, maxLevel, mode: MODES[kind], width } as const
+  const cols = elements(shape) / shape[0]
+  const other = shape.length === 2 && f.rare('tensor.plane', given !== undefined && (given.plane !== usual.plane || given.width !== usual.width))
+  const plane = other ? 1 + f.uint('plane', (given?.plane ?? 1) - 1, cols - 1) : usual.plane
+  const width = other ? f.uint('plane.width', given?.width ?? 0, plane) : usual.width
+  if (cols % plane !== 0) throw damaged(`planes of ${plane} do not divide ${cols} columns`)
+  const header = { name, shape, maxLevel, mode: MODES[kind], plane, width } as const
   if (!f.rare('tensor.seeded', given?.signSeed !== undefined)) return header
   const signSeed = f.coder.raw(6, given?.signSeed ?? 0)
   if (signSeed > MAX_SIGN_SEED) throw damaged(`sign seed ${signSeed}, expected at most ${MAX_SIGN_SEED}`)
   return { ...header, signSeed }
 }
 
-/** Width of the planes in which a node's columns lie: the kernel's, or the image's when a flattened image comes in. */
-export function planeWidth(graph: Graph, shapes: ReadonlyMap<string, Shape>, node: Node): number {
-  if (node.op === 'conv2d') return node.kernel[1]
+export interface Plane {
+  readonly plane: number
+  readonly width: number
+}
+
+/** How a node's columns lie: as kernels, as the planes of a flattened image, or without order. */
+export function planeOf(graph: Graph, shapes: ReadonlyMap<string, Shape>, node: Node): Plane {
+  if (node.op === 'conv2d') return { plane: node.kernel[0] * node.kernel[1], width: node.kernel[1] }
   const makers = new Map(graph.nodes.map((n) => [n.name, n]))
-  let value = node.inputs[0]
-  for (;;) {
-    const maker = makers.get(value)
-    if (maker?.op === 'relu' || maker?.op === 'batchnorm') {
-      value = maker.inputs[0]
-    } else if (maker?.op === 'flatten') {
-      const image = shapes.get(maker.inputs[0]) as Shape
-      return image.length === 3 ? image[2] : 0
-    } else {
-      return 0
-    }
-  }
+  let maker = makers.get(node.inputs[0])
+  while (maker?.op === 'relu' || maker?.op === 'batchnorm') maker = makers.get(maker.inputs[0])
+  const image = maker?.op === 'flatten' ? (shapes.get(maker.inputs[0]) as Shape) : []
+  return image.length === 3 ? { plane: image[1] * image[2], width: image[2] } : { plane: 1, width: 0 }
 }
 
 /** Ranges: of the values that weighted nodes consume, unless the model has others. */

@@ -10,8 +10,7 @@
  */
 import type { Mem } from '../kernels/row.js'
 import type { BitCoder } from './coder.js'
-import { damaged } from './limits.js'
-import { learned, reciprocal, slotOf, slotProbability } from './slots.js'
+import { EVEN_SLOT, learned } from './slots.js'
 import { RUN_SLOTS, WORD } from './state.js'
 
 const LONG = 12
@@ -19,12 +18,12 @@ export const LONG_RUN = 4095
 /** Slots: 12 of the unary part, then 8 for the first mantissa bits of each length, then 6 for the magnitude. */
 const MANTISSA = 12
 const MAGNITUDE = MANTISSA + 8 * 12
-export const RUN_SLOT_COUNT = MAGNITUDE + 6
-const LIMIT = 255
+const SLOT_COUNT = MAGNITUDE + 6
+/** Probabilities stay this far from 0 and 65536. */
 const MARGIN = 64
 
 export function beginRuns(mem: Mem, state: number): void {
-  for (let i = 0; i < RUN_SLOT_COUNT; i++) mem.u32[((state + RUN_SLOTS) >> 2) + i] = slotOf(32768, 0)
+  for (let i = 0; i < SLOT_COUNT; i++) mem.u32[((state + RUN_SLOTS) >> 2) + i] = EVEN_SLOT
   mem.u32[(state + WORD.pending) >> 2] = 0
   mem.u32[(state + WORD.run) >> 2] = 0
   mem.u32[(state + WORD.follows) >> 2] = 0
@@ -33,8 +32,8 @@ export function beginRuns(mem: Mem, state: number): void {
 function adaptive(coder: BitCoder, mem: Mem, state: number, index: number, bit: number): number {
   const at = ((state + RUN_SLOTS) >> 2) + index
   const slot = mem.u32[at]
-  const coded = coder.bit(slotProbability(slot, MARGIN), bit)
-  mem.u32[at] = learned(slot, coded, reciprocal(slot & 1023), LIMIT)
+  const coded = coder.bit(Math.min(65536 - MARGIN, Math.max(MARGIN, slot >>> 16)), bit)
+  mem.u32[at] = learned(mem, state, slot, coded)
   return coded
 }
 
@@ -44,7 +43,7 @@ function codeRun(coder: BitCoder, mem: Mem, state: number, run: number): number 
   let n = 0
   while (n < LONG && adaptive(coder, mem, state, n, n < bits ? 1 : 0)) n++
   if (n === LONG) {
-    if (coder.raw(1, 0) !== 0) throw damaged('a reserved bit is set')
+    coder.raw(1, 0)
     return LONG_RUN
   }
   let v = 1
@@ -80,26 +79,28 @@ export function encodeRuns(coder: BitCoder, mem: Mem, state: number, levels: Int
   }
 }
 
-/** Decodes the next row into `row`. With seeded signs, all levels come out positive. */
-export function decodeRunsRow(coder: BitCoder, mem: Mem, state: number, row: Int8Array): void {
+/** Decodes the next row to `begin`, one byte per level. With seeded signs, all levels come out positive. */
+export function decodeRunsRow(coder: BitCoder, mem: Mem, state: number, begin: number): void {
   const u32 = mem.u32
   const w = state >> 2
   let run = u32[w + WORD.run / 4]
   let pending = u32[w + WORD.pending / 4]
   let follows = u32[w + WORD.follows / 4]
+  const cols = u32[w + WORD.cols / 4]
+  const row = mem.i8.subarray(begin, begin + cols)
   row.fill(0)
-  for (let c = 0; c < row.length; ) {
+  for (let c = 0; c < cols; ) {
     if (!pending) {
       run = codeRun(coder, mem, state, 0)
       follows = run < LONG_RUN ? 1 : 0
       pending = 1
     }
-    const step = Math.min(run, row.length - c)
+    const step = Math.min(run, cols - c)
     c += step
     run -= step
     if (run > 0) break
     if (follows) {
-      if (c === row.length) break
+      if (c === cols) break
       row[c++] = codeLevel(coder, mem, state, 0)
     }
     pending = 0

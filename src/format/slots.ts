@@ -1,26 +1,34 @@
 /**
  * Adaptive probabilities. A slot is one u32 word: an estimate of the probability of a 1 in its high 22 bits, and in its
  * low 10 bits how many decisions it has seen, up to a limit. With n seen before, a decision moves the estimate by
- * about 1 / (n + 1.5) of its error, so that the first decisions count in full and a slot settles as it learns.
+ * 1 / (n + 2) of its error: at first the estimate is the mean of what was seen, later it forgets slowly.
  */
+import type { Mem } from '../kernels/row.js'
+import { RATES } from './state.js'
 
-/** A slot with probability `one` / 65536 that behaves as if it had seen `seen` decisions. */
-export const slotOf = (one: number, seen: number): number => ((one << 16) | seen) >>> 0
+/** Where counts stop: the slowest rate is 1 / (LIMIT + 2). */
+const LIMIT = 1023
 
-/** 65536 / (n + 1.5), rounded down. */
-export const reciprocal = (n: number): number => Math.floor(131072 / (2 * n + 3))
+export const EVEN_SLOT = 0x80000000
 
-/** The slot after a decision. `rate` is reciprocal(n) for its count n, `limit` where the count stops. */
-export function learned(slot: number, bit: number, rate: number, limit: number): number {
-  const n = slot & 1023
-  const p = slot >>> 10
-  const error = (bit ? 4194303 : 0) - p
-  const moved = p + Math.floor((error * rate) / 65536)
-  return ((moved << 10) | (n < limit ? n + 1 : n)) >>> 0
+/** By count n: floor(65536 / (n + 2)) in the low half, confidence floor(512 n / (2 n + 3)) in the high half. */
+export function fillRates(mem: Mem, state: number): void {
+  for (let n = 0; n <= LIMIT; n++) {
+    mem.u32[((state + RATES) >> 2) + n] = Math.floor(65536 / (n + 2)) | (Math.floor((512 * n) / (2 * n + 3)) << 16)
+  }
 }
 
-/** The probability of a 1 in 1/65536, kept away from 0 and 65536 by `margin`. */
-export function slotProbability(slot: number, margin: number): number {
-  const p = slot >>> 16
-  return p < margin ? margin : p > 65536 - margin ? 65536 - margin : p
+/** 256 n / (n + 1.5), rounded down: how much a slot that has seen n decisions counts. */
+export function confidence(mem: Mem, state: number, n: number): number {
+  return mem.u32[((state + RATES) >> 2) + n] >>> 16
+}
+
+/** The slot after a decision. */
+export function learned(mem: Mem, state: number, slot: number, bit: number): number {
+  const n = slot & LIMIT
+  const p = slot >>> 10
+  const error = (bit ? 4194303 : 0) - p
+  const rate = mem.u32[((state + RATES) >> 2) + n] & 65535
+  const moved = p + Math.floor((error * rate) / 65536)
+  return ((moved << 10) | (n < LIMIT ? n + 1 : n)) >>> 0
 }

@@ -16,8 +16,8 @@ import { RangeDecoder, RangeEncoder } from './coder.js'
 import { Fields } from './fields.js'
 import { checkedHeader } from './check.js'
 import { CHECKSUM_BYTES, frame, readFrame, type Section, VERSION } from './frame.js'
-import { codeHeader, type Header, type Mode, setOwn, type TensorHeader } from './header.js'
-import { LevelCoder, matrixOf, tensorArguments } from './levels.js'
+import { codeHeader, type Header, type LayerHeader, type Mode, setOwn, type TensorHeader } from './header.js'
+import { LevelCoder, matrixOf, rowClasses, tensorArguments } from './levels.js'
 import { damaged, PARAMS_PER_BYTE, WEIGHTS_PER_BYTE } from './limits.js'
 import { codeArray } from './params.js'
 
@@ -34,8 +34,9 @@ export interface EncodeOptions {
 export interface WdTensor extends TensorHeader {
   readonly rows: number
   readonly cols: number
-  /** The numbers that follow `state` in the kernel `entropy_tensor`. */
+  /** The numbers between `state` and `classes` in the kernel `entropy_tensor`, and the bytes that `classes` points at. */
   readonly kernelArguments: readonly number[]
+  readonly rowClasses: Uint8Array
 }
 
 /** State of the arithmetic decoder where the levels begin: what the kernel `entropy_begin` takes. */
@@ -97,7 +98,7 @@ export function decodeModel(bytes: Uint8Array): Model {
   const levelCoder = new LevelCoder(coder, file.tensors)
   const tensors: Record<string, LevelTensor> = {}
   for (const t of file.tensors) {
-    const levels = levelCoder.decode(t)
+    const levels = levelCoder.decode(t, t.rowClasses)
     const tensor = { shape: t.shape, maxLevel: t.maxLevel, levels }
     setOwn(tensors, t.name, t.signSeed === undefined ? tensor : { ...tensor, signSeed: t.signSeed })
   }
@@ -112,7 +113,7 @@ export function tensorBytes(bytes: Uint8Array): { name: string; bytes: number }[
   const levelCoder = new LevelCoder(coder, file.tensors)
   return file.tensors.map((t) => {
     const before = coder.bits
-    levelCoder.decode(t)
+    levelCoder.decode(t, t.rowClasses)
     return { name: t.name, bytes: (coder.bits - before) / 8 }
   })
 }
@@ -133,9 +134,10 @@ export function readWd(bytes: Uint8Array): WdFile {
   const layers = codeParams(f, header)
   if (coder.overrun) throw damaged('the constants run past the end of the file')
   const afterParams = coder.bits
-  const tensors = header.tensors.map((t) => {
+  const classes = classesOf(header, layers)
+  const tensors = header.tensors.map((t, i) => {
     const { rows, cols } = matrixOf(t.shape)
-    return { ...t, rows, cols, kernelArguments: tensorArguments(t) }
+    return { ...t, rows, cols, kernelArguments: tensorArguments(t), rowClasses: classes[i] }
   })
   if (tensors.length === 0 && !coder.exhausted) throw damaged('bytes are left over after the constants')
   const headerBytes = (afterHeader - start) / 8
@@ -161,11 +163,7 @@ export function readWd(bytes: Uint8Array): WdFile {
 }
 
 function resume(bytes: Uint8Array, at: StreamPosition): RangeDecoder {
-  const coder = new RangeDecoder(bytes, at.end, at.end)
-  coder.range = at.range
-  coder.code = at.code
-  coder.next = at.next
-  return coder
+  return RangeDecoder.resume(bytes, at.range, at.code, at.next, at.end)
 }
 
 function encodeWith(model: Model, header: Header, modes: readonly Mode[], options: EncodeOptions): Uint8Array {
@@ -173,9 +171,9 @@ function encodeWith(model: Model, header: Header, modes: readonly Mode[], option
   const coder = new RangeEncoder()
   const f = new Fields(coder)
   codeHeader(f, withModes)
-  codeParams(f, withModes, model)
+  const classes = classesOf(header, codeParams(f, withModes, model))
   const levelCoder = new LevelCoder(coder, withModes.tensors)
-  for (const t of withModes.tensors) levelCoder.encode(t, model.tensors[t.name].levels)
+  withModes.tensors.forEach((t, i) => levelCoder.encode(t, classes[i], model.tensors[t.name].levels))
   return frame(coder.finish(), options.sections ?? [])
 }
 
@@ -190,6 +188,14 @@ function codeParams(f: Fields, header: Header, model?: Model): Record<string, La
     setOwn(layers, layer.node, { tensor: t.name, scale, bias })
   }
   return layers
+}
+
+/** Row classes of each tensor, from the scales of the first layer that uses it. */
+function classesOf(header: Header, layers: Readonly<Record<string, LayerParams>>): Uint8Array[] {
+  return header.tensors.map((_, i) => {
+    const first = header.layers.find((l) => l.tensor === i) as LayerHeader
+    return rowClasses(layers[first.node].scale)
+  })
 }
 
 /** Refuses headers that claim more than the stream can hold, before anything of that size is allocated. */

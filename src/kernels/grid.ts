@@ -67,16 +67,22 @@ export function fp8Format(name: string): Fp8Format {
 /** Size of a grid descriptor in memory. */
 export const GRID_BYTES = 20
 
+/** Largest integer that the kernels' conversion from f32 to integer lanes reaches. */
+export const MAX_INTEGER = 2 ** 22 - 1
+
 /**
  * The descriptor that kernels take. `grid` undefined means f32: no rounding.
  * @param relu clamps from below at zero instead of -max
+ * @param integers the results go to integer lanes; a grid of constant spacing then needs no rounding of its own
  */
-export function gridWords(grid: Grid | undefined, relu: boolean): Uint8Array {
+export function gridWords(grid: Grid | undefined, relu: boolean, integers: boolean): Uint8Array {
+  const constantSpacing = grid !== undefined && grid.max < 2 ** (grid.minExponent + 1)
+  const rounds = grid !== undefined && !(integers && constantSpacing)
   const words = new DataView(new ArrayBuffer(GRID_BYTES))
   words.setFloat32(0, grid?.max ?? Infinity, true)
   words.setFloat32(4, relu ? 0 : -(grid?.max ?? Infinity), true)
   words.setUint32(8, grid ? (grid.minExponent + 127) << 23 : 0, true)
-  words.setUint32(12, grid ? (23 - grid.mantissaBits) << 23 : 0, true)
+  words.setUint32(12, rounds ? (23 - (grid as Grid).mantissaBits) << 23 : 0, true)
   words.setFloat32(16, grid ? 1 / gridUnit(grid) : 1, true)
   return new Uint8Array(words.buffer)
 }

@@ -12,6 +12,11 @@ export interface CliResult {
 }
 
 export function cli(args: readonly string[], options: SpawnSyncOptions = {}): CliResult {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { cwd: root, timeout: 60_000, ...options, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+    cwd: root,
+    timeout: 60_000,
+    ...options,
+    encoding: 'utf8',
+  })
   return { status, stdout: stdout as string, stderr: stderr as string }
 }

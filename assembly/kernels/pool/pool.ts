@@ -8,11 +8,11 @@
 //
 //   | channels | height | width | outHeight | outWidth | kernelY | kernelX | strideY | strideX | padTop | padLeft |
 //
-// Contract: natural alignment; the 2 x 2 stride 2 path reads whole vectors and may pass the end of a row by 12 bytes.
+// Contract: natural alignment; the 2 x 2 path with horizontal stride 2 reads whole vectors and may pass the end of a row by 28 bytes.
 // Exact: max is exact in every lane; the mean is f32(sum) * unit / f32(count), sums in i32 or in f32 row by row, rounded
 // to the grid (lib/grid.ts).
 
-import { roundToGrid, storeSome } from '../../lib/grid'
+import { roundWith, storeFirst, storeSome } from '../../lib/grid'
 
 function maxPair<Lane>(top: usize, bottom: usize): v128 {
   return v128.max<Lane>(v128.load(top), v128.load(bottom))
@@ -45,20 +45,24 @@ function maxPool<Lane>(x: usize, xPlane: i32, xPitch: i32, y: usize, yPlane: i32
   for (let c = 0; c < channels; c++) {
     for (let i = 0; i < outHeight; i++) {
       const out = y + ((c * yPlane + i * yPitch) as usize) * sizeof<Lane>()
-      let j = 0
       if (halving) {
+        let j = 0
         const top = x + ((c * xPlane + i * strideY * xPitch) as usize) * sizeof<Lane>()
         const bottom = top + (xPitch as usize) * sizeof<Lane>()
-        for (; j + lanes <= outWidth; j += lanes) {
+        for (; j < outWidth; j += lanes) {
           const k = (j as usize) * 2 * sizeof<Lane>()
           const a = maxPair<Lane>(top + k, bottom + k)
           const b = maxPair<Lane>(top + k + 16, bottom + k + 16)
-          v128.store(out + (j as usize) * sizeof<Lane>(), maxNeighbours<Lane>(a, b))
+          const v = maxNeighbours<Lane>(a, b)
+          const at = out + (j as usize) * sizeof<Lane>()
+          if (outWidth - j >= lanes) v128.store(at, v)
+          else storeFirst<Lane>(at, v, outWidth - j)
         }
+        continue
       }
       const uBegin = max(0, padTop - i * strideY)
       const uEnd = min(kernelY, height + padTop - i * strideY)
-      for (; j < outWidth; j++) {
+      for (let j = 0; j < outWidth; j++) {
         const vBegin = max(0, padLeft - j * strideX)
         const vEnd = min(kernelX, width + padLeft - j * strideX)
         const corner = c * xPlane + (i * strideY - padTop) * xPitch + j * strideX - padLeft
@@ -89,6 +93,11 @@ function avgPool<Lane, Sum>(
   const padTop = load<i32>(shape, 36)
   const padLeft = load<i32>(shape, 40)
   const inverseUnit = v128.load32_splat(grid, 16)
+  const high = v128.load32_splat(grid)
+  const low = v128.load32_splat(grid, 4)
+  const minExp = v128.load32_splat(grid, 8)
+  const step = v128.load32_splat(grid, 12)
+  const rounds = load<u32>(grid, 12) != 0
   for (let c = 0; c < channels; c++) {
     for (let i = 0; i < outHeight; i++) {
       const uBegin = max(0, padTop - i * strideY)
@@ -105,7 +114,7 @@ function avgPool<Lane, Sum>(
         }
         const mean = ((sum as f32) * unit) / (((uEnd - uBegin) * (vEnd - vBegin)) as f32)
         const at = y + ((c * yPlane + i * yPitch + j) as usize) * sizeof<Lane>()
-        storeSome<Lane>(at, roundToGrid(f32x4.splat(mean), grid), inverseUnit, 1)
+        storeSome<Lane>(at, roundWith(f32x4.splat(mean), high, low, minExp, step, rounds), inverseUnit, 1)
       }
     }
   }

@@ -15,13 +15,18 @@
 // Exact: multiplication, addition and rounding are single IEEE f32 operations, never fused, so the results equal the
 // scalar reference to the bit in every build.
 
-import { loadLanes, roundToGrid, storeLanes, storeSome } from '../../lib/grid'
+import { loadLanes, roundWith, storeLanes, storeSome } from '../../lib/grid'
 
 function planes<In, Out>(
   acc: usize, accPlane: i32, accPitch: i32, y: usize, yPlane: i32, yPitch: i32,
   channels: i32, height: i32, width: i32, scale: usize, bias: usize, grid: usize,
 ): void {
   const inverseUnit = v128.load32_splat(grid, 16)
+  const high = v128.load32_splat(grid)
+  const low = v128.load32_splat(grid, 4)
+  const minExp = v128.load32_splat(grid, 8)
+  const step = v128.load32_splat(grid, 12)
+  const rounds = load<u32>(grid, 12) != 0
   const whole = width & ~3
   for (let c = 0; c < channels; c++) {
     const s = v128.load32_splat(scale + ((c as usize) << 2))
@@ -32,11 +37,11 @@ function planes<In, Out>(
       let j = 0
       for (; j < whole; j += 4) {
         const v = f32x4.add(f32x4.mul(loadLanes<In>(from + (j as usize) * sizeof<In>()), s), b)
-        storeLanes<Out>(to + (j as usize) * sizeof<Out>(), roundToGrid(v, grid), inverseUnit)
+        storeLanes<Out>(to + (j as usize) * sizeof<Out>(), roundWith(v, high, low, minExp, step, rounds), inverseUnit)
       }
       if (j < width) {
         const v = f32x4.add(f32x4.mul(loadLanes<In>(from + (j as usize) * sizeof<In>()), s), b)
-        storeSome<Out>(to + (j as usize) * sizeof<Out>(), roundToGrid(v, grid), inverseUnit, width - j)
+        storeSome<Out>(to + (j as usize) * sizeof<Out>(), roundWith(v, high, low, minExp, step, rounds), inverseUnit, width - j)
       }
     }
   }
@@ -44,10 +49,15 @@ function planes<In, Out>(
 
 function vector<In, Out>(acc: usize, y: usize, n: i32, scale: usize, bias: usize, grid: usize): void {
   const inverseUnit = v128.load32_splat(grid, 16)
+  const high = v128.load32_splat(grid)
+  const low = v128.load32_splat(grid, 4)
+  const minExp = v128.load32_splat(grid, 8)
+  const step = v128.load32_splat(grid, 12)
+  const rounds = load<u32>(grid, 12) != 0
   for (let i = 0; i < n; i += 4) {
     const k = (i as usize) << 2
     const a = loadLanes<In>(acc + (i as usize) * sizeof<In>())
-    const v = roundToGrid(f32x4.add(f32x4.mul(a, v128.load(scale + k)), v128.load(bias + k)), grid)
+    const v = roundWith(f32x4.add(f32x4.mul(a, v128.load(scale + k)), v128.load(bias + k)), high, low, minExp, step, rounds)
     if (n - i >= 4) storeLanes<Out>(y + (i as usize) * sizeof<Out>(), v, inverseUnit)
     else storeSome<Out>(y + (i as usize) * sizeof<Out>(), v, inverseUnit, n - i)
   }

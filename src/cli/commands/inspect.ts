@@ -1,5 +1,5 @@
 /** whitedwarf inspect: what is in a model file, and what each part costs. */
-import { decodeModel, readWd, tensorBytes } from '../../format/index.js'
+import { decodeModel, readWd, tensorBytes } from '../../format.js'
 import { isWeighted } from '../../graph/ir.js'
 import type { LevelTensor } from '../../graph/model.js'
 import type { Command, CommandContext } from '../command.js'

@@ -22,7 +22,7 @@ export interface GridFields {
   readonly max: number
   readonly lowest: number
   readonly minExponent: number
-  /** 0: do not round */
+  /** 0: clamp only */
   readonly mantissaBits: number
   readonly inverseUnit: number
 }
@@ -42,13 +42,13 @@ export function readGrid(mem: Mem, pointer: number): GridFields {
 export function toGrid(v: number, grid: GridFields): number {
   if (grid.mantissaBits > 0) {
     const spacing = 2 ** (Math.max(exponentOf(v), grid.minExponent) - grid.mantissaBits)
-    const magnitude = Math.min(roundHalfEven(Math.abs(v) / spacing) * spacing, grid.max)
+    const magnitude = roundHalfEven(Math.abs(v) / spacing) * spacing
     v = v < 0 || Object.is(v, -0) ? -magnitude : magnitude
   }
-  return Math.max(v, grid.lowest)
+  return Math.max(Math.min(v, grid.max), grid.lowest)
 }
 
-/** Stores a grid value as a lane: an integer in units of the grid, or the f32 itself. */
+/** Stores a grid value as a lane: an integer in units of the grid, rounded half to even, or the f32 itself. */
 export function storeLane(mem: Mem, lane: Lane, index: number, v: number, grid: GridFields): void {
-  laneView(mem, lane)[index] = lane === 'f32' ? v : Math.trunc(v * grid.inverseUnit)
+  laneView(mem, lane)[index] = lane === 'f32' ? v : roundHalfEven(v * grid.inverseUnit)
 }

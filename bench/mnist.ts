@@ -1,0 +1,1 @@
+/** MNIST from data/mnist, and how models score on it. */

@@ -1,0 +1,68 @@
+/** Forward passes over a data set. */
+import { codedValues } from '../format/half.js'
+import type { CodedArray } from '../graph/model.js'
+import type { DataSet } from './dataset.js'
+import type { Feeder } from './feeder.js'
+import type { Network } from './network.js'
+import type { TrainedNetwork } from './trained.js'
+
+/** Runs every example once; `visit` is called after each batch with the number of examples in it. */
+export function forEachBatch(
+  net: Network, feeder: Feeder, data: DataSet, visit: (count: number, begin: number) => void, after?: (name: string) => void,
+): void {
+  const n = data.labels.length
+  const indices = Uint32Array.from({ length: n }, (_, i) => i)
+  for (let begin = 0; begin < n; begin += net.batch) {
+    const count = Math.min(net.batch, n - begin)
+    feeder.load(data, indices, begin, count)
+    net.forward(false, after)
+    visit(count, begin)
+  }
+}
+
+/** Share of the data set whose highest score is the label's, 0..1. */
+export function accuracy(net: Network, feeder: Feeder, data: DataSet): number {
+  const { mem, batch } = net
+  const classes = net.shape(net.graph.outputs[0])[0]
+  let right = 0
+  forEachBatch(net, feeder, data, (count, begin) => {
+    const z = mem.f32(net.output.value, classes * batch)
+    for (let i = 0; i < count; i++) {
+      let best = 0
+      for (let c = 1; c < classes; c++) if (z[c * batch + i] > z[best * batch + i]) best = c
+      if (best === data.labels[begin + i]) right++
+    }
+  })
+  return right / data.labels.length
+}
+
+/** Writes a trained network's levels and constants into a network of the same graph. */
+export function install(net: Network, trained: TrainedNetwork): void {
+  const { mem } = net
+  for (const w of net.weighted) {
+    const t = trained.tensors[w.name]
+    const c = Math.fround(t.constant)
+    mem.f32(w.weights, w.n).set(Float32Array.from(t.levels, (level) => level * c))
+  }
+  for (const norm of net.norms) {
+    const { gamma, beta, mean, variance, eps } = trained.norms[norm.name]
+    const state = mem.f32(norm.state, 4 * norm.channels)
+    state.set(gamma)
+    state.set(beta, norm.channels)
+    state.set(mean, 2 * norm.channels)
+    state.set(variance, 3 * norm.channels)
+    norm.eps = eps
+  }
+}
+
+/** Makes a batchnorm node compute scale * x + bias. */
+export function installConstants(net: Network, normName: string, scale: CodedArray, bias: CodedArray): void {
+  const norm = net.norms.find((n) => n.name === normName)
+  if (norm === undefined) return
+  const state = net.mem.f32(norm.state, 4 * norm.channels)
+  state.set(codedValues(scale))
+  state.set(codedValues(bias), norm.channels)
+  state.fill(0, 2 * norm.channels, 3 * norm.channels)
+  state.fill(1, 3 * norm.channels)
+  norm.eps = 0
+}

@@ -1,0 +1,79 @@
+/** Scores, signs and optimiser state of every weighted node of a network: the supermask in training. */
+import { chooseThresholds, layerConstant, type Supermask } from '../compress/supermask.js'
+import { seededSigns } from '../format/signs.js'
+import type { Rng } from '../rng.js'
+import type { Network, WeightBuffers } from './network.js'
+
+interface MaskedTensor {
+  readonly weights: WeightBuffers
+  readonly scores: number
+  readonly velocity: number
+  readonly levels: number
+  /** Address of i8 signs; 0 when they are learned. */
+  readonly signs: number
+  /** Makes scores of layers of different fan-in comparable. */
+  readonly scale: number
+  constant: number
+}
+
+export class MaskedWeights {
+  readonly tensors: readonly MaskedTensor[]
+  private readonly net: Network
+  private readonly mask: Supermask
+  /** Address of the thresholds of each tensor: `coats` words. */
+  private readonly thresholds: number[]
+
+  /** Scores start as He-normal numbers. */
+  constructor(net: Network, mask: Supermask, rng: Rng) {
+    const { mem } = net
+    this.net = net
+    this.mask = mask
+    this.tensors = net.weighted.map((weights) => ({
+      weights,
+      scores: mem.words(weights.n),
+      velocity: mem.words(weights.n),
+      levels: mem.bytes(weights.n),
+      signs: mask.signs === 'learned' ? 0 : mem.bytes(weights.n),
+      scale: mask.scope === 'global' ? Math.sqrt(weights.fanIn) : 1,
+      constant: 1,
+    }))
+    this.thresholds = this.tensors.map(() => mem.words(mask.coats))
+    for (const t of this.tensors) {
+      const { n, fanIn, shape } = t.weights
+      const spread = Math.sqrt(2 / fanIn)
+      const scores = mem.f32(t.scores, n)
+      for (let i = 0; i < n; i++) scores[i] = rng.normal() * spread
+      mem.f32(t.velocity, n).fill(0)
+      if (mask.signs !== 'learned') mem.i8(t.signs, n).set(seededSigns(shape, mask.signs))
+    }
+  }
+
+  /** Chooses thresholds for a density, from the scores as they are now. */
+  refresh(density: number): void {
+    const { mem } = this.net
+    const groups = this.tensors.map((t) => ({ scores: mem.f32(t.scores, t.weights.n), scale: t.scale }))
+    const global = this.mask.scope === 'global' ? chooseThresholds(groups, this.mask, density) : undefined
+    this.thresholds.forEach((p, i) => {
+      mem.f32(p, this.mask.coats).set(global ?? chooseThresholds([groups[i]], this.mask, density))
+    })
+  }
+
+  /** Levels from scores, and weights from levels. */
+  apply(): void {
+    const { kernels } = this.net.mem
+    this.tensors.forEach((t, i) => {
+      const { n, fanIn, weights } = t.weights
+      const squares = kernels.levels_from_scores(t.scores, n, t.scale, this.thresholds[i], this.mask.coats, t.signs, t.levels)
+      t.constant = Math.fround(layerConstant(fanIn, squares, n))
+      kernels.weights_from_levels(t.levels, n, t.constant, weights)
+    })
+  }
+
+  /** One optimiser step on the scores. */
+  update(rate: number, momentum: number, decay: number): void {
+    for (const t of this.tensors) {
+      const { n, grad } = t.weights
+      this.net.mem.kernels.sgd_f32(t.scores, grad, t.velocity, n, rate, momentum, decay, t.constant, t.signs)
+    }
+  }
+}

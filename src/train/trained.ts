@@ -1,0 +1,30 @@
+/** What a training leaves: plain data, enough to export a model or to go on. */
+import type { Graph } from '../graph/ir.js'
+import type { Coats } from '../compress/supermask.js'
+
+export interface TrainedTensor {
+  /** [out, in, kh, kw] or [out, in] */
+  readonly shape: readonly number[]
+  readonly maxLevel: Coats
+  readonly levels: Int8Array
+  /** weight = constant * level */
+  readonly constant: number
+  readonly signSeed?: number
+}
+
+/** y = (x - mean) / sqrt(variance + eps) * gamma + beta, per channel. */
+export interface TrainedNorm {
+  readonly gamma: Float32Array
+  readonly beta: Float32Array
+  readonly mean: Float32Array
+  readonly variance: Float32Array
+  readonly eps: number
+}
+
+export interface TrainedNetwork {
+  readonly graph: Graph
+  /** Weighted node -> its levels. */
+  readonly tensors: Readonly<Record<string, TrainedTensor>>
+  /** Batchnorm node -> its constants. */
+  readonly norms: Readonly<Record<string, TrainedNorm>>
+}
