@@ -1,1 +1,69 @@
-/** MNIST from data/mnist, and how models score on it. */
+/** MNIST from data/mnist, the models in models/, and how models score. */
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { InferenceSession, type SessionOptions, Tensor } from 'whitedwarf'
+import {
+  type DataSet,
+  exportModel,
+  loadMnist,
+  type PresetName,
+  type ProgressEvent,
+  presets,
+  type TrainResult,
+  train,
+} from 'whitedwarf/compress'
+import { encodeModel } from 'whitedwarf/format'
+
+/** The repository root, as seen from build/bench. */
+const ROOT = new URL('../../', import.meta.url)
+
+export const loadData = () => loadMnist(fileURLToPath(new URL('data/mnist', ROOT)))
+
+export const shippedModel = (name: string): Uint8Array => readFileSync(new URL(`models/${name}.wd`, ROOT))
+
+/** Trains a preset from scratch and writes it as a file in memory. */
+export async function trainPreset(
+  name: PresetName,
+  data: { readonly train: DataSet; readonly test: DataSet },
+  onProgress: (event: ProgressEvent) => void,
+  signal?: AbortSignal,
+): Promise<{ bytes: Uint8Array; result: TrainResult }> {
+  const preset = presets[name]
+  const result = await train({
+    ...preset.options,
+    graph: preset.graph(),
+    ...data,
+    onProgress,
+    ...(signal === undefined ? {} : { signal }),
+  })
+  return { bytes: encodeModel(await exportModel(result, { ...preset.export, calibration: data.train })), result }
+}
+
+/** The first `count` images of a data set. */
+export function images(data: DataSet, count = data.labels.length): Tensor {
+  const size = data.images.length / data.labels.length
+  return new Tensor('uint8', data.images.subarray(0, count * size), [count, ...data.shape])
+}
+
+/** All output numbers of a model for a batch of images, [count, classes]. */
+export async function outputs(model: Uint8Array, input: Tensor, options: SessionOptions): Promise<Float32Array> {
+  const session = await InferenceSession.create(model, options)
+  try {
+    const results = await session.run({ [session.inputNames[0]]: input })
+    return results[session.outputNames[0]].data as Float32Array
+  } finally {
+    session.dispose()
+  }
+}
+
+/** Per cent of a data set that a model gets right. */
+export async function accuracy(model: Uint8Array, data: DataSet, options: SessionOptions): Promise<number> {
+  const scores = await outputs(model, images(data), { batch: 16, ...options })
+  const classes = scores.length / data.labels.length
+  let right = 0
+  data.labels.forEach((label, i) => {
+    const row = scores.subarray(i * classes, (i + 1) * classes)
+    if (row.indexOf(Math.max(...row)) === label) right++
+  })
+  return Number(((100 * right) / data.labels.length).toFixed(4))
+}

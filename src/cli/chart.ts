@@ -24,7 +24,7 @@ export interface Chart {
 }
 
 const WIDTH = 720
-const PANEL = 220
+const PANEL = 190
 const TOP = 56
 const GAP = 44
 const BOTTOM = 52

@@ -6,7 +6,7 @@ export interface Answers {
   /** Scores, [count, classes] row-major. */
   readonly scores: Float32Array
   /** The class with the highest score, per image. */
-  readonly best: Uint8Array
+  readonly best: Uint32Array
   readonly classes: number
   /** Milliseconds per image: median over the batches. */
   readonly msPerImage: number
@@ -29,7 +29,10 @@ export async function classify(
   const [output] = session.outputs
   if (session.inputs.length !== 1 || session.outputs.length !== 1 || output.shape.length !== 1) {
     const outputs = session.outputs.map((o) => `${o.name} [${o.shape.join(', ')}]`).join(', ')
-    throw new WhiteDwarfError('E_SHAPE', `the model is no classifier: expected one input and one output vector, got outputs ${outputs}`)
+    throw new WhiteDwarfError(
+      'E_SHAPE',
+      `the model is no classifier: expected one input and one output vector, got outputs ${outputs}`,
+    )
   }
   const [count] = images.dims
   const classes = output.shape[0]
@@ -54,7 +57,7 @@ export async function classify(
     if (signal.aborted) throw new WhiteDwarfError('E_ABORTED', 'interrupted')
   }
   times.sort((a, b) => a - b)
-  const best = Uint8Array.from({ length: count }, (_, i) => argMax(scores.subarray(i * classes, (i + 1) * classes)))
+  const best = Uint32Array.from({ length: count }, (_, i) => argMax(scores.subarray(i * classes, (i + 1) * classes)))
   return { scores, best, classes, msPerImage: times[times.length >> 1] }
 }
 

@@ -17,7 +17,10 @@ export async function readImages(path: string, shape: readonly number[]): Promis
     const [count, ...rest] = idx.shape
     const fits = rest.reduce((a, b) => a * b, 1) === size && sameTail(rest, shape)
     if (!fits || count === 0) {
-      throw new WhiteDwarfError('E_SHAPE', `${path} holds [${idx.shape.join(', ')}], the model takes images of [${shape.join(', ')}]`)
+      throw new WhiteDwarfError(
+        'E_SHAPE',
+        `${path} holds [${idx.shape.join(', ')}], the model takes images of [${shape.join(', ')}]`,
+      )
     }
     return new Tensor('uint8', idx.data, [count, ...shape])
   }

@@ -9,7 +9,7 @@ import type { WasmInstance } from '../wasm/exports.js'
 import { accPlane, type Layer, requantLayer, splitPhases, type Step, type Scratch, type Tables } from './emit.js'
 import type { Op } from './lower.js'
 import { isPlanes, planesOf } from './values.js'
-import { decodeTensors } from './weights.js'
+import { eachTensor } from './weights.js'
 
 export interface DenseWeights {
   /** f32 weights: row-major, or packed in tiles of four rows for the convolution. */
@@ -27,7 +27,7 @@ export function loadDenseWeights(
   packed: (tensor: string) => boolean,
 ): Map<string, DenseWeights> {
   const weights = new Map<string, DenseWeights>()
-  for (const { tensor, levels } of decodeTensors(bytes, file, instance, arena)) {
+  eachTensor(bytes, file, instance, arena, (tensor, levels) => {
     const { rows, cols } = tensor
     const pack = packed(tensor.name)
     const address = arena.alloc((pack ? Math.ceil(rows / 4) * 4 : rows) * cols * 4)
@@ -41,7 +41,7 @@ export function loadDenseWeights(
     }
     arena.release(mark)
     weights.set(tensor.name, { address, packed: pack, nonzeros: levels.reduce((n, l) => n + (l === 0 ? 0 : 1), 0) })
-  }
+  })
   return weights
 }
 

@@ -1,6 +1,11 @@
-/** Weights into memory: row programs for the sparse kernels, f32 matrices for the dense baseline. */
-import { decodeModel, type WdFile } from '../format/wd.js'
+/**
+ * Weights into memory. The coded stream of levels is decoded in WebAssembly, tensor after tensor, straight into row
+ * programs; a dense int8 copy is made only where a tensor is used by several layers or by the dense kernels.
+ */
+import { WhiteDwarfError } from '../errors.js'
+import type { WdFile, WdTensor } from '../format/wd.js'
 import { planesOf } from '../kernels/levels.js'
+import { stateBytes, WORD } from '../kernels/ref/entropy/state.js'
 import type { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
 import type { LevelSums } from './lanes.js'
@@ -22,6 +27,99 @@ export interface ProgramRequest {
   readonly offsets: Uint32Array
 }
 
+/** Room for programs is added in steps of at least this many bytes, while they are decoded. */
+const GROWTH = 65536
+
+/** The decoder in the session's memory. Everything it needs is allocated before the first program. */
+class Decoder {
+  private readonly state: number
+  private readonly classes: number
+  private readonly ctx: number
+  private readonly offsets: number
+  private readonly pairs: number
+
+  constructor(
+    bytes: Uint8Array,
+    private readonly file: WdFile,
+    private readonly instance: WasmInstance,
+    private readonly arena: Arena,
+  ) {
+    const most = (f: (t: WdTensor) => number) => Math.max(0, ...file.tensors.map(f))
+    const maxRows = most((t) => t.rows)
+    const maxCols = most((t) => t.cols)
+    const { range, code, next, end } = file.levels
+    const stream = arena.alloc(end - next)
+    this.state = arena.alloc(stateBytes(maxCols, maxRows))
+    this.classes = arena.alloc(maxRows)
+    this.ctx = arena.alloc(24)
+    this.offsets = arena.alloc(maxCols * 4)
+    this.pairs = arena.alloc(maxCols * 8)
+    new Uint8Array(instance.memory.buffer, stream, end - next).set(bytes.subarray(next, end))
+    instance.exports.entropy_begin(this.state, range, code, stream, stream + end - next, maxCols, maxRows)
+  }
+
+  /** Turns to the next tensor of the file. */
+  begin(tensor: WdTensor): void {
+    new Uint8Array(this.instance.memory.buffer, this.classes, tensor.rows).set(tensor.rowClasses)
+    this.instance.exports.entropy_tensor(this.state, ...tensor.kernelArguments, this.classes)
+  }
+
+  /** The program of the current tensor, decoded straight to where it will be used. */
+  program(tensor: WdTensor, offsets: Uint32Array): Program {
+    const { exports, memory } = this.instance
+    const { rows, cols } = tensor
+    const planes = planesOf(tensor.maxLevel)
+    const rowRoom = planes * 8 + cols * (planes > 1 ? 8 : 4) + 4
+    const address = this.arena.alloc(0)
+    this.setContext(planes, offsets)
+    let out = address
+    for (let row = 0; row < rows; ) {
+      this.arena.extendTo(out + Math.max(rowRoom, GROWTH))
+      const done = exports.entropy_decode_program(this.state, row, rows, this.ctx, out, this.arena.used)
+      if (done < 0) throw damaged(tensor)
+      row += done
+      out = new Uint32Array(memory.buffer, this.state, 32)[WORD.out / 4]
+    }
+    this.arena.extendTo(out + 4)
+    return { address, rows, planes, ...this.statistics() }
+  }
+
+  /** The levels of the current tensor at `address`, int8 [rows, cols]. */
+  dense(tensor: WdTensor, address: number): Int8Array {
+    const { exports, memory } = this.instance
+    if (exports.entropy_decode_dense(this.state, 0, tensor.rows, address) < 0) throw damaged(tensor)
+    return new Int8Array(memory.buffer, address, tensor.rows * tensor.cols)
+  }
+
+  /** A program from dense levels. */
+  programOf(tensor: WdTensor, levels: number, nonzeros: number, offsets: Uint32Array): Program {
+    const planes = planesOf(tensor.maxLevel)
+    const address = this.arena.alloc(tensor.rows * planes * 8 + nonzeros * (planes > 1 ? 8 : 4) + 4)
+    this.setContext(planes, offsets)
+    this.instance.exports.program_from_levels(levels, tensor.rows, tensor.cols, this.pairs, this.ctx, address)
+    return { address, rows: tensor.rows, planes, ...this.statistics() }
+  }
+
+  /** Must follow the last tensor: a stream that goes on is damaged. */
+  finish(): void {
+    if (this.file.tensors.length > 0 && this.instance.exports.entropy_end(this.state) !== 1) {
+      throw new WhiteDwarfError('E_FORMAT', 'damaged .wd file: the stream of levels does not end where its tensors end')
+    }
+  }
+
+  private setContext(planes: number, offsets: Uint32Array): void {
+    new Uint32Array(this.instance.memory.buffer, this.offsets, offsets.length).set(offsets)
+    new Uint32Array(this.instance.memory.buffer, this.ctx, 6).set([planes, this.offsets, 0, 0, 0, 0])
+  }
+
+  /** What the emitter of programs has counted. */
+  private statistics(): { sums: LevelSums; nonzeros: number } {
+    const [, , positive, negative, total, nonzeros] = new Uint32Array(this.instance.memory.buffer, this.ctx, 6)
+    return { sums: { positive, negative, total }, nonzeros }
+  }
+}
+
+/** Decodes every tensor of the file into the programs that its layers ask for. */
 export function loadPrograms(
   bytes: Uint8Array,
   file: WdFile,
@@ -29,28 +127,40 @@ export function loadPrograms(
   arena: Arena,
   requests: readonly ProgramRequest[],
 ): Map<string, Program> {
-  const model = decodeModel(bytes)
+  const decoder = new Decoder(bytes, file, instance, arena)
   const programs = new Map<string, Program>()
-  for (const request of requests) {
-    const t = file.tensors.find((x) => x.name === request.tensor)!
-    const levels = model.tensors[request.tensor].levels
-    const planes = planesOf(t.maxLevel)
-    const nonzeros = levels.reduce((n, l) => n + (l !== 0 ? 1 : 0), 0)
-    const address = arena.alloc(t.rows * planes * 8 + nonzeros * 12 + 4)
-    const mark = arena.mark()
-    const at = arena.alloc(levels.length)
-    const offsets = arena.alloc(t.cols * 4)
-    const ctx = arena.alloc(20)
-    const pairs = arena.alloc(t.cols * 8)
-    new Int8Array(instance.memory.buffer, at, levels.length).set(levels)
-    new Uint32Array(instance.memory.buffer, offsets, t.cols).set(request.offsets)
-    new Uint32Array(instance.memory.buffer, ctx, 5).set([planes, offsets, 0, 0, 0])
-    instance.exports.program_from_levels(at, t.rows, t.cols, pairs, ctx, address)
-    const [, , positive, negative, total] = new Uint32Array(instance.memory.buffer, ctx, 5)
-    arena.release(mark)
-    programs.set(request.name, { address, rows: t.rows, planes, nonzeros, sums: { positive, negative, total } })
+  for (const tensor of file.tensors) {
+    decoder.begin(tensor)
+    const users = requests.filter((r) => r.tensor === tensor.name)
+    if (users.length === 1) {
+      programs.set(users[0].name, decoder.program(tensor, users[0].offsets))
+      continue
+    }
+    const levels = arena.alloc(tensor.rows * tensor.cols)
+    const nonzeros = decoder.dense(tensor, levels).reduce((n, l) => n + (l === 0 ? 0 : 1), 0)
+    for (const user of users) programs.set(user.name, decoder.programOf(tensor, levels, nonzeros, user.offsets))
   }
+  decoder.finish()
   return programs
+}
+
+/** Hands each tensor's levels to `visit`; they are gone afterwards. */
+export function eachTensor(
+  bytes: Uint8Array,
+  file: WdFile,
+  instance: WasmInstance,
+  arena: Arena,
+  visit: (tensor: WdTensor, levels: Int8Array) => void,
+): void {
+  const decoder = new Decoder(bytes, file, instance, arena)
+  for (const tensor of file.tensors) {
+    decoder.begin(tensor)
+    const mark = arena.mark()
+    const levels = decoder.dense(tensor, arena.alloc(tensor.rows * tensor.cols)).slice()
+    arena.release(mark)
+    visit(tensor, levels)
+  }
+  decoder.finish()
 }
 
 /** Multiplies every offset of a program: for lanes that turned out wider than first assumed. */
@@ -63,8 +173,5 @@ export function rescaleOffsets(instance: WasmInstance, program: Program, factor:
   }
 }
 
-/** Every tensor's levels, decoded. */
-export function decodeTensors(bytes: Uint8Array, file: WdFile, _instance: WasmInstance, _arena: Arena) {
-  const model = decodeModel(bytes)
-  return file.tensors.map((tensor) => ({ tensor, levels: model.tensors[tensor.name].levels }))
-}
+const damaged = (tensor: WdTensor) =>
+  new WhiteDwarfError('E_FORMAT', `damaged .wd file: the levels of '${tensor.name}' run past the end of the stream`)

@@ -3,7 +3,7 @@
  * by a string, so that repeated values (the stride of each layer, say) soon cost a small fraction of a bit.
  */
 import { WhiteDwarfError } from '../errors.js'
-import type { BitCoder } from './coder.js'
+import type { BitCoder } from '../kernels/ref/entropy/coder.js'
 
 /** Probability of a 1 for decisions whose default is nearly always right: costs 0.05 bit when it is. */
 const RARE = 2048
@@ -26,16 +26,18 @@ export class Fields {
     return this.coder.bits
   }
 
-  /** One adaptive decision. `initial` is the probability of a 1 (in 1/65536) the first time. */
-  bit(name: string, bit: boolean, initial = EVEN): boolean {
+  /**
+   * One adaptive decision. `initial` is the probability of a 1 (in 1/65536) the first time. The n-th time (from 0), the
+   * estimate moves by 1 / (first + n) of its error, at least 1 / last.
+   */
+  bit(name: string, bit: boolean, initial = EVEN, first = 3, last = 16): boolean {
     let d = this.decisions.get(name)
     if (d === undefined) {
       d = { one: initial, seen: 0 }
       this.decisions.set(name, d)
     }
     const coded = this.coder.bit(d.one, bit ? 1 : 0)
-    // The first estimates move fast, later ones by 1/16.
-    const share = Math.min(16, 3 + d.seen++)
+    const share = Math.min(last, first + d.seen++)
     d.one += Math.trunc(((coded ? 65535 : 0) - d.one) / share)
     d.one = Math.min(65024, Math.max(512, d.one))
     return coded === 1

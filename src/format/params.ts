@@ -4,12 +4,12 @@ import type { Fields } from './fields.js'
 import { floatToHalf, gridPoint, halfToFloat, MAX_GRID } from './half.js'
 import { damaged, refuse } from './limits.js'
 
-/** Codes one array of `count` constants; `name` tells scales from biases. */
-export function codeArray(f: Fields, name: string, count: number, a?: CodedArray): CodedArray {
+/** Codes one array of `count` constants. `name` tells scales from biases, `layer` numbers the layers: codes of different layers have little in common. */
+export function codeArray(f: Fields, name: string, layer: number, count: number, a?: CodedArray): CodedArray {
   if (f.bit(`${name}.f16`, a?.kind === 'f16', 4096)) {
     const given = a?.kind === 'f16' ? a.codes : undefined
     const codes = new Uint16Array(count)
-    for (let i = 0; i < count && !f.coder.overrun; i++) codes[i] = codeTree(f, `${name}.half`, given?.[i] ?? 0, 16, 8)
+    for (let i = 0; i < count && !f.coder.overrun; i++) codes[i] = codeTree(f, `${name}.${layer}.half`, given?.[i] ?? 0, 16, 8, 4, 32)
     return { kind: 'f16', codes }
   }
   const u = a?.kind === 'uniform' ? a : undefined
@@ -17,15 +17,15 @@ export function codeArray(f: Fields, name: string, count: number, a?: CodedArray
   const step = codeStep(f, name, u?.step ?? 0)
   const lo = codeLow(f, name, u?.lo ?? 0, step)
   const codes = new Uint8Array(count)
-  for (let i = 0; i < count && !f.coder.overrun; i++) codes[i] = codeTree(f, `${name}.${bits}`, u?.codes[i] ?? 0, bits, bits)
+  for (let i = 0; i < count && !f.coder.overrun; i++) codes[i] = codeTree(f, `${name}.${layer}`, u?.codes[i] ?? 0, bits, bits, 4, 32)
   return { kind: 'uniform', bits, lo, step, codes }
 }
 
 /** A value of `bits` bits, highest first; the first `adaptive` of them as a tree of adaptive decisions. */
-function codeTree(f: Fields, name: string, value: number, bits: number, adaptive: number): number {
+function codeTree(f: Fields, name: string, value: number, bits: number, adaptive: number, first?: number, last?: number): number {
   let node = 1
   for (let i = bits - 1; i >= bits - adaptive; i--) {
-    node = node * 2 + (f.bit(`${name}.${node}`, ((value >>> i) & 1) === 1) ? 1 : 0)
+    node = node * 2 + (f.bit(`${name}.${node}`, ((value >>> i) & 1) === 1, undefined, first, last) ? 1 : 0)
   }
   const rest = bits - adaptive
   return (node - 2 ** adaptive) * 2 ** rest + f.coder.raw(rest, value & (2 ** rest - 1))

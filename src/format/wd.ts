@@ -12,7 +12,7 @@
  */
 import type { Graph, Shape } from '../graph/ir.js'
 import type { LayerParams, LevelTensor, Model } from '../graph/model.js'
-import { RangeDecoder, RangeEncoder } from './coder.js'
+import { RangeDecoder, RangeEncoder } from '../kernels/ref/entropy/coder.js'
 import { Fields } from './fields.js'
 import { checkedHeader } from './check.js'
 import { CHECKSUM_BYTES, frame, readFrame, type Section, VERSION } from './frame.js'
@@ -180,11 +180,11 @@ function encodeWith(model: Model, header: Header, modes: readonly Mode[], option
 /** Scales and biases of all layers, in node order. */
 function codeParams(f: Fields, header: Header, model?: Model): Record<string, LayerParams> {
   const layers: Record<string, LayerParams> = {}
-  for (const layer of header.layers) {
+  for (const [i, layer] of header.layers.entries()) {
     const t = header.tensors[layer.tensor]
     const given = model?.layers[layer.node]
-    const scale = codeArray(f, 'scale', t.shape[0], given?.scale)
-    const bias = codeArray(f, 'bias', t.shape[0], given?.bias)
+    const scale = codeArray(f, 'scale', i, t.shape[0], given?.scale)
+    const bias = codeArray(f, 'bias', i, t.shape[0], given?.bias)
     setOwn(layers, layer.node, { tensor: t.name, scale, bias })
   }
   return layers

@@ -96,7 +96,7 @@ describe.each(builds('core'))('gather kernels, $build build', (module) => {
             const planes = planesOf(maxLevel)
             const at = layout.i8(table)
             const offsets = layout.u32(Array.from({ length: cols }, (_, k) => k * 24 + 8))
-            const ctx = layout.u32([planes, offsets, 0, 0, 0])
+            const ctx = layout.u32([planes, offsets, 0, 0, 0, 0])
             const pairs = layout.reserve(8 * cols)
             const digits = table.reduce((sum, l) => sum + levelDigits(l).filter((d) => d !== 0).length, 0)
             const out = layout.reserve(rows * planes * 8 + digits * 4 + 4)

@@ -20,10 +20,10 @@ function raise(p: usize, v: u32): void {
 }
 
 /**
- * Writes the program of one row, and raises the maxima in ctx, from which the planner proves lane widths.
+ * Writes the program of one row, and updates the statistics in ctx, from which the planner proves lane widths.
  * @param pairs (u32 column, i32 level) for each non-zero of the row, columns ascending
- * @param ctx u32 words: number of planes, pointer to a table of u32 byte offsets (one per column), then the maxima over
- *   the rows so far: sum of positive levels, sum of |negative levels|, sum of |levels|
+ * @param ctx u32 words: number of planes, pointer to a table of u32 byte offsets (one per column), then over the rows so
+ *   far: largest sum of positive levels, of |negative levels|, of |levels|; number of non-zeros
  * @param out where the program goes; one word past its end may be overwritten
  * @returns the end of the program
  */
@@ -56,6 +56,7 @@ export function emitRow(pairs: usize, count: i32, ctx: usize, out: usize): usize
   raise(ctx + 8, positive)
   raise(ctx + 12, negative)
   raise(ctx + 16, positive + negative)
+  store<u32>(ctx, load<u32>(ctx, 20) + (count as u32), 20)
   return out
 }
 

@@ -1,5 +1,5 @@
 /** whitedwarf run: a model on a labelled data set (accuracy, speed, confusions) or on images (class probabilities). */
-import { type DataSet, loadMnist } from '../../compress.js'
+import { checkDataSet, type DataSet, loadMnist } from '../../compress.js'
 import { WhiteDwarfError } from '../../errors.js'
 import { InferenceSession, type SessionOptions, Tensor } from '../../index.js'
 import type { Arguments } from '../args.js'
@@ -31,7 +31,10 @@ function sessionOptions(args: Arguments, signal: AbortSignal): SessionOptions {
 /** The first `limit` examples of a data set as a tensor in the model's shape. */
 function examples(data: DataSet, limit: number, shape: readonly number[]): Tensor {
   if (data.shape.join('x') !== shape.join('x')) {
-    throw new WhiteDwarfError('E_SHAPE', `the data set has images of [${data.shape.join(', ')}], the model takes [${shape.join(', ')}]`)
+    throw new WhiteDwarfError(
+      'E_SHAPE',
+      `the data set has images of [${data.shape.join(', ')}], the model takes [${shape.join(', ')}]`,
+    )
   }
   const size = shape.reduce((a, b) => a * b, 1)
   return new Tensor('uint8', data.images.subarray(0, limit * size), [limit, ...shape])
@@ -51,11 +54,20 @@ function confusions(labels: Uint8Array, answers: Answers): number[][] {
   return table
 }
 
-async function runOnData(session: InferenceSession, path: string, folder: string, { args, json, quiet, signal }: CommandContext) {
+async function runOnData(
+  session: InferenceSession,
+  path: string,
+  folder: string,
+  { args, json, quiet, signal }: CommandContext,
+) {
   const limit = args.number('limit', { min: 1, whole: true })
   const { test } = await loadMnist(folder)
+  checkDataSet(test, folder)
   if (test.classes > (session.outputs[0]?.shape[0] ?? 0)) {
-    throw new WhiteDwarfError('E_SHAPE', `the data set has ${test.classes} classes, the model answers with ${session.outputs[0]?.shape[0]}`)
+    throw new WhiteDwarfError(
+      'E_SHAPE',
+      `the data set has ${test.classes} classes, the model answers with ${session.outputs[0]?.shape[0]}`,
+    )
   }
   const images = examples(test, Math.min(limit ?? test.labels.length, test.labels.length), session.inputs[0].shape)
   const count = images.dims[0]
@@ -79,11 +91,19 @@ async function runOnData(session: InferenceSession, path: string, folder: string
   console.log(plainTable([['', ...classes], ...rows], [0, ...classes.map((_, i) => i + 1)]))
 }
 
-async function runOnImages(session: InferenceSession, path: string, file: string, { args, json, signal }: CommandContext) {
+async function runOnImages(
+  session: InferenceSession,
+  path: string,
+  file: string,
+  { args, json, signal }: CommandContext,
+) {
   const limit = args.number('limit', { min: 1, whole: true }) ?? SHOWN
   const all = await readImages(file, session.inputs[0].shape)
   const count = Math.min(limit, all.dims[0])
-  const images = new Tensor(all.type, all.data.subarray(0, (all.size / all.dims[0]) * count), [count, ...all.dims.slice(1)])
+  const images = new Tensor(all.type, all.data.subarray(0, (all.size / all.dims[0]) * count), [
+    count,
+    ...all.dims.slice(1),
+  ])
   const { scores, best, classes } = await classify(session, images, signal)
   const results = Array.from({ length: count }, (_, i) => ({
     image: i,
@@ -95,9 +115,18 @@ async function runOnImages(session: InferenceSession, path: string, file: string
     return
   }
   printModel(path, session)
-  const rows = results.map(({ image, class: answer, probabilities: p }) => [`  ${image}`, `${answer}`, ...p.map((v) => percent(v, 1))])
+  const rows = results.map(({ image, class: answer, probabilities: p }) => [
+    `  ${image}`,
+    `${answer}`,
+    ...p.map((v) => percent(v, 1)),
+  ])
   const header = ['  image', 'class', ...Array.from({ length: classes }, (_, i) => `p(${i})`)]
-  console.log(plainTable([header, ...rows], header.map((_, i) => i)))
+  console.log(
+    plainTable(
+      [header, ...rows],
+      header.map((_, i) => i),
+    ),
+  )
   if (count < all.dims[0]) console.log(`(the first ${count} of ${grouped(all.dims[0])} images; more with --limit)`)
 }
 
@@ -123,8 +152,16 @@ export const run: Command = {
   summary: 'run a model on a labelled data set or on images',
   usage: 'MODEL.wd (--data FOLDER | --image FILE) [options]',
   options: [
-    { name: 'data', value: 'FOLDER', help: 'folder with MNIST-like IDX files; runs the test set, prints accuracy and speed' },
-    { name: 'image', value: 'FILE', help: 'images: IDX, raw bytes, or raw little-endian floats (.f32); prints class probabilities' },
+    {
+      name: 'data',
+      value: 'FOLDER',
+      help: 'folder with MNIST-like IDX files; runs the test set, prints accuracy and speed',
+    },
+    {
+      name: 'image',
+      value: 'FILE',
+      help: 'images: IDX, raw bytes, or raw little-endian floats (.f32); prints class probabilities',
+    },
     { name: 'limit', value: 'N', help: `first N images only (default: all of --data, ${SHOWN} of --image)` },
     { name: 'precision', value: 'NAME', help: 'int8 (default), fp8 or f32 activations' },
     { name: 'fp8', value: 'NAME', help: 'split of fp8: e4m3 (default), e5m2, e3m4, e2m5' },
@@ -134,8 +171,14 @@ export const run: Command = {
   ],
   positionals: 1,
   examples: [
-    { command: 'whitedwarf run model.wd --data data/mnist', comment: 'accuracy, time per image and confusions on the MNIST test images' },
-    { command: 'whitedwarf run model.wd --data data/mnist --precision fp8 --limit 1000 --json', comment: '8-bit floating point, for programs' },
+    {
+      command: 'whitedwarf run model.wd --data data/mnist',
+      comment: 'accuracy, time per image and confusions on the MNIST test images',
+    },
+    {
+      command: 'whitedwarf run model.wd --data data/mnist --precision fp8 --limit 1000 --json',
+      comment: '8-bit floating point, for programs',
+    },
     { command: 'whitedwarf run model.wd --image digits.idx', comment: 'class probabilities of the images in a file' },
   ],
   async run(context: CommandContext): Promise<void> {

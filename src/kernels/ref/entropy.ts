@@ -1,8 +1,9 @@
-/** Scalar references of assembly/kernels/entropy: the decoder of src/format on a state in linear memory. */
-import { RangeDecoder } from '../../format/coder.js'
-import { beginLevels, beginTensor, decodeRow } from '../../format/levels.js'
-import { arraysOf, WORD } from '../../format/state.js'
+/** Scalar references of assembly/kernels/entropy. */
+import { RangeDecoder } from './entropy/coder.js'
+import { beginLevels, beginTensor, decodeRow } from './entropy/rows.js'
+import { arraysOf, WORD } from './entropy/state.js'
 import type { Mem } from '../row.js'
+import { emitRow } from './gather.js'
 
 const word = (mem: Mem, state: number, at: number): number => mem.u32[(state + at) >> 2]
 
@@ -33,32 +34,21 @@ export function entropyTensor(mem: Mem, state: number, ...args: number[]): undef
   beginTensor(mem, state, args)
 }
 
-/** Decodes the next row to the state's row of levels and lists its non-zero levels in the state's pairs. */
-function decodePairs(coder: RangeDecoder, mem: Mem, state: number): number {
-  const cols = word(mem, state, WORD.cols)
+/** Decodes the next row to the state's row of levels. */
+function decodeNext(coder: RangeDecoder, mem: Mem, state: number): Int8Array {
   const at = arraysOf(state, word(mem, state, WORD.maxCols), word(mem, state, WORD.maxRows))
-  const row = new Int8Array(cols)
   decodeRow(coder, mem, state, at.levels)
-  row.set(mem.i8.subarray(at.levels, at.levels + cols))
-  let count = 0
-  for (let c = 0; c < cols; c++) {
-    if (row[c] === 0) continue
-    mem.u32[(at.pairs >> 2) + 2 * count] = c
-    mem.i32[(at.pairs >> 2) + 2 * count + 1] = row[c]
-    count++
-  }
-  return count
+  close(mem, state, coder)
+  return mem.i8.subarray(at.levels, at.levels + word(mem, state, WORD.cols))
 }
 
 export function entropyDecodeDense(mem: Mem, state: number, rowBegin: number, rowEnd: number, levels: number): number {
   const cols = word(mem, state, WORD.cols)
-  const at = arraysOf(state, word(mem, state, WORD.maxCols), word(mem, state, WORD.maxRows))
   const coder = open(mem, state)
   for (let r = rowBegin; r < rowEnd; r++) {
-    decodePairs(coder, mem, state)
-    close(mem, state, coder)
+    const row = decodeNext(coder, mem, state)
     if (coder.overrun) return -1
-    mem.i8.copyWithin(levels + (r - rowBegin) * cols, at.levels, at.levels + cols)
+    mem.i8.set(row, levels + (r - rowBegin) * cols)
   }
   return rowEnd - rowBegin
 }
@@ -73,16 +63,16 @@ export function entropyDecodeProgram(
   outEnd: number,
 ): number {
   const cols = word(mem, state, WORD.cols)
-  const at = arraysOf(state, word(mem, state, WORD.maxCols), word(mem, state, WORD.maxRows))
   const planes = word(mem, ctx, 0)
   const worst = 8 * planes + cols * (planes > 1 ? 8 : 4) + 4
   const coder = open(mem, state)
   let r = rowBegin
   for (; r < rowEnd && out + worst <= outEnd; r++) {
-    const count = decodePairs(coder, mem, state)
-    close(mem, state, coder)
+    const row = decodeNext(coder, mem, state)
     if (coder.overrun) return -1
-    out = emitRow(mem, at.pairs, count, ctx, out)
+    const nonzeros: [number, number][] = []
+    row.forEach((level, column) => level !== 0 && nonzeros.push([column, level]))
+    out = emitRow(mem, nonzeros, ctx, out)
   }
   mem.u32[(state + WORD.out) >> 2] = out
   return r - rowBegin

@@ -60,7 +60,7 @@ export const gatherScalar =
   }
 
 /**
- * The program of one row, written at `out`; raises the maxima in ctx (positive, negative and total level sums).
+ * The program of one row, written at `out`; updates the statistics in ctx (largest level sums, non-zeros).
  * @param nonzeros [column, level] of the row's non-zeros, columns ascending
  * @returns the pointer behind it
  */
@@ -85,6 +85,7 @@ export function emitRow(mem: Mem, nonzeros: readonly (readonly [number, number])
   mem.u32[maxima] = Math.max(mem.u32[maxima], positive)
   mem.u32[maxima + 1] = Math.max(mem.u32[maxima + 1], negative)
   mem.u32[maxima + 2] = Math.max(mem.u32[maxima + 2], positive + negative)
+  mem.u32[maxima + 3] += nonzeros.length
   return p * 4
 }
 

@@ -38,7 +38,7 @@ export const gatherRows: readonly KernelRow[] = [
     formula: 'row programs of int8 levels [rows, cols]',
     params: ['levels', 'rows', 'cols', 'pairs', 'ctx', 'out'],
     contract:
-      'ctx: u32 planes, u32 pointer to cols u32 byte offsets, u32 maxima over rows (positive, negative, total level sums). ' +
+      'ctx: u32 planes, u32 pointer to cols u32 byte offsets, u32 largest positive, negative and total level sums of a row, u32 non-zeros. ' +
       'pairs: scratch of 8 * cols bytes, left undefined. ' +
       'One word past the program may be overwritten. Returns the end of the program.',
     exact: 'bits',

@@ -10,7 +10,7 @@
  *     p(1) = squash(sum of w[i] * x[i])
  *     w[i] += rate * x[i] * (bit - p)
  */
-import type { Mem } from '../kernels/row.js'
+import type { Mem } from '../../row.js'
 import type { BitCoder } from './coder.js'
 import { confidence, EVEN_SLOT, learned } from './slots.js'
 import { arraysOf, INDICES, INPUTS, SLOTS, SQUASH, STRETCH, WEIGHTS, WORD } from './state.js'

@@ -3,7 +3,7 @@
  * low 10 bits how many decisions it has seen, up to a limit. With n seen before, a decision moves the estimate by
  * 1 / (n + 2) of its error: at first the estimate is the mean of what was seen, later it forgets slowly.
  */
-import type { Mem } from '../kernels/row.js'
+import type { Mem } from '../../row.js'
 import { RATES } from './state.js'
 
 /** Where counts stop: the slowest rate is 1 / (LIMIT + 2). */

@@ -8,7 +8,7 @@
  * tensor costs something. |level| is unary, up to the largest; the sign is a raw bit (1: negative), absent when signs are seeded. The last
  * run of a tensor, if it reaches the end, is not followed by a level.
  */
-import type { Mem } from '../kernels/row.js'
+import type { Mem } from '../../row.js'
 import type { BitCoder } from './coder.js'
 import { EVEN_SLOT, learned } from './slots.js'
 import { RUN_SLOTS, WORD } from './state.js'

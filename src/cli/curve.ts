@@ -1,0 +1,69 @@
+/** The learning curve of a training, as a picture file and as a drawing for the terminal. */
+import type { ProgressEvent } from '../compress.js'
+import { type ChartSeries, lineChart } from './chart.js'
+import { percent } from './text.js'
+import { plotLine } from './vendor.js'
+
+/** Most points of a line: progress events are averaged down to them. */
+const POINTS = 150
+const TERMINAL_COLUMNS = 60
+const TERMINAL_ROWS = 10
+
+/** [epoch, mean of `value`] over runs of neighbouring events. */
+function averaged(
+  history: readonly ProgressEvent[],
+  points: number,
+  value: (e: ProgressEvent) => number,
+): [number, number][] {
+  const size = Math.max(1, Math.ceil(history.length / points))
+  const line: [number, number][] = []
+  for (let first = 0; first < history.length; first += size) {
+    const group = history.slice(first, first + size)
+    const last = group[group.length - 1]
+    line.push([(last.step / last.steps) * last.epochs, group.reduce((sum, e) => sum + value(e), 0) / group.length])
+  }
+  return line
+}
+
+/** The test accuracies, each at the end of its epoch. */
+function tested(history: readonly ProgressEvent[]): [number, number][] {
+  return history.flatMap((e): [number, number][] => (e.testAccuracy === undefined ? [] : [[e.epoch, e.testAccuracy]]))
+}
+
+/** SVG: accuracy, loss and density over the epochs. */
+export function curveSvg(title: string, history: readonly ProgressEvent[]): string {
+  const test = tested(history)
+  const accuracy: ChartSeries[] = [{ name: 'training', points: averaged(history, POINTS, (e) => e.trainAccuracy) }]
+  if (test.length > 0) accuracy.push({ name: 'test', points: test })
+  const last = history[history.length - 1]
+  const result = last.testAccuracy === undefined ? '' : ` The test accuracy ends at ${percent(last.testAccuracy)}.`
+  return lineChart({
+    title,
+    description: `Accuracy, loss and share of non-zero weights over ${last.epochs} epochs of training.${result}`,
+    xLabel: 'epoch',
+    panels: [
+      { yLabel: 'accuracy', format: (y) => percent(y, 1), series: accuracy },
+      {
+        yLabel: 'loss',
+        format: (y) => y.toFixed(2),
+        series: [{ name: 'training', points: averaged(history, POINTS, (e) => e.loss) }],
+      },
+      {
+        yLabel: 'non-zero weights',
+        format: (y) => percent(y, 1),
+        series: [{ name: 'density', points: averaged(history, POINTS, (e) => e.density) }],
+      },
+    ],
+  })
+}
+
+/** The test accuracy over the epochs (the training accuracy when nothing was tested), drawn with box characters. */
+export function curveText(history: readonly ProgressEvent[]): string {
+  const test = tested(history)
+  const measured = test.length > 1
+  const line = measured ? test : averaged(history, TERMINAL_COLUMNS, (e) => e.trainAccuracy)
+  const columns = Math.min(TERMINAL_COLUMNS, Math.max(30, line.length))
+  const values = Array.from({ length: columns }, (_, i) => line[Math.round((i / (columns - 1)) * (line.length - 1))][1])
+  const plot = plotLine(values, TERMINAL_ROWS, (y) => percent(y, 1).padStart(9))
+  return `${measured ? 'test' : 'training'} accuracy over ${history[history.length - 1].epochs} epochs\n${plot}`
+}

@@ -1,0 +1,92 @@
+/** Scalar references of the convolution kernels of training (assembly/train/conv.ts). */
+import type { Mem } from '../row.js'
+
+const { fround } = Math
+
+export function pad({ f32, u32 }: Mem, x: number, y: number, shape: number): undefined {
+  const [channels, images, height, width, top, left, strideY, strideX, phaseHeight, phaseWidth] = u32.subarray(
+    shape / 4,
+    shape / 4 + 10,
+  )
+  let to = y / 4
+  for (let n = 0; n < images; n++) {
+    for (let c = 0; c < channels; c++) {
+      for (let phase = 0; phase < strideY * strideX; phase++) {
+        for (let i = 0; i < phaseHeight; i++) {
+          for (let j = 0; j < phaseWidth; j++) {
+            const row = i * strideY + Math.floor(phase / strideX) - top
+            const column = j * strideX + (phase % strideX) - left
+            const inside = row >= 0 && row < height && column >= 0 && column < width
+            f32[to++] = inside ? f32[x / 4 + ((c * images + n) * height + row) * width + column] : 0
+          }
+        }
+      }
+    }
+  }
+}
+
+export function convPack(
+  { f32, u32 }: Mem, w: number, packed: number, rows: number, taps: number, rowStep: number, tapIndex: number,
+): undefined {
+  for (let row = 0; row < Math.ceil(rows / 4) * 4; row++) {
+    for (let t = 0; t < taps; t++) {
+      const to = packed / 4 + (Math.floor(row / 4) * taps + t) * 4 + (row % 4)
+      f32[to] = row < rows ? f32[w / 4 + row * rowStep + u32[tapIndex / 4 + t]] : 0
+    }
+  }
+}
+
+interface Group {
+  readonly x: number
+  readonly y: number
+  readonly count: number
+}
+
+function groupsOf({ u32 }: Mem, table: number, count: number): Group[] {
+  return Array.from({ length: count }, (_, g) => {
+    const [x, y, n] = u32.subarray(table / 4 + 3 * g, table / 4 + 3 * g + 3)
+    return { x, y, count: n }
+  })
+}
+
+export function conv(mem: Mem, x: number, weights: number, y: number, shape: number): undefined {
+  const { f32, u32 } = mem
+  const [images, xImage, yImage, groups, table, rows, yRow, taps, tapTable, step] = u32.subarray(shape / 4, shape / 4 + 10)
+  const list = groupsOf(mem, table, groups)
+  for (let n = 0; n < images; n++) {
+    for (let row = 0; row < rows; row++) {
+      for (const group of list) {
+        for (let j = 0; j < group.count; j++) {
+          let sum = 0
+          for (let t = 0; t < taps; t++) {
+            // Taps may step back: addresses are taken modulo 2^32.
+            const from = (x + n * xImage + group.x + 4 * j + u32[tapTable / 4 + t]) >>> 0
+            const w = f32[weights / 4 + (Math.floor(row / 4) * taps + t) * 4 + (row % 4)]
+            sum = fround(sum + fround(w * f32[from / 4]))
+          }
+          f32[(y + n * yImage + row * yRow + group.y + j * step) / 4] = sum
+        }
+      }
+    }
+  }
+}
+
+export function convWeightGrad(mem: Mem, x: number, dy: number, _sums: number, dw: number, shape: number): undefined {
+  const { f32, u32 } = mem
+  const [images, xImage, yImage, groups, table, rows, yRow, taps, tapTable] = u32.subarray(shape / 4, shape / 4 + 9)
+  const list = groupsOf(mem, table, groups)
+  for (let row = 0; row < rows; row++) {
+    for (let t = 0; t < taps; t++) {
+      const lanes = new Float32Array(4)
+      for (let n = 0; n < images; n++) {
+        for (const group of list) {
+          for (let j = 0; j < 4; j++) {
+            const a = f32[(dy + n * yImage + row * yRow + group.y) / 4 + j]
+            lanes[j] += fround(a * f32[(x + n * xImage + group.x + u32[tapTable / 4 + t]) / 4 + j])
+          }
+        }
+      }
+      f32[dw / 4 + row * taps + t] = fround(lanes[0] + lanes[1]) + fround(lanes[2] + lanes[3])
+    }
+  }
+}

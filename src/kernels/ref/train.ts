@@ -1,0 +1,314 @@
+/** Scalar references of the training kernels (assembly/train), but for convolution. */
+import type { Mem } from '../row.js'
+
+const { fround } = Math
+
+/** The sum of a row in the kernels' order: 16 partial sums, then pairs, then the last elements. */
+function rowSum(n: number, term: (i: number) => number): number {
+  const partial = new Float32Array(16)
+  const whole = n - (n % 16)
+  for (let i = 0; i < whole; i++) partial[i % 16] += term(i)
+  const four = [0, 1, 2, 3].map((j) =>
+    fround(fround(partial[j] + partial[j + 4]) + fround(partial[j + 8] + partial[j + 12])),
+  )
+  let sum = fround(fround(four[0] + four[1]) + fround(four[2] + four[3]))
+  for (let i = whole; i < n; i++) sum = fround(sum + term(i))
+  return sum
+}
+
+function normalise(f32: Float32Array, x: number, y: number, n: number, mean: number, factor: number, beta: number): void {
+  for (let i = 0; i < n; i++) f32[y + i] = fround(fround(f32[x + i] - mean) * factor) + beta
+}
+
+export function batchnorm(
+  { f32 }: Mem, x: number, y: number, channels: number, n: number, state: number, eps: number, momentum: number,
+): undefined {
+  eps = fround(eps)
+  momentum = fround(momentum)
+  for (let c = 0; c < channels; c++) {
+    const row = x / 4 + c * n
+    const field = (k: number) => state / 4 + k * channels + c
+    const mean = fround(rowSum(n, (i) => f32[row + i]) / n)
+    const squares = rowSum(n, (i) => {
+      const d = fround(f32[row + i] - mean)
+      return fround(d * d)
+    })
+    const variance = fround(squares / n)
+    const inv = fround(1 / fround(Math.sqrt(fround(variance + eps))))
+    const estimate = n > 1 ? fround(variance * fround(fround(n) / fround(n - 1))) : variance
+    f32[field(2)] += fround(fround(mean - f32[field(2)]) * momentum)
+    f32[field(3)] += fround(fround(estimate - f32[field(3)]) * momentum)
+    f32[field(4)] = mean
+    f32[field(5)] = inv
+    normalise(f32, row, y / 4 + c * n, n, mean, fround(f32[field(0)] * inv), f32[field(1)])
+  }
+}
+
+export function batchnormInfer(
+  { f32 }: Mem, x: number, y: number, channels: number, n: number, state: number, eps: number,
+): undefined {
+  for (let c = 0; c < channels; c++) {
+    const field = (k: number) => f32[state / 4 + k * channels + c]
+    const inv = fround(1 / fround(Math.sqrt(fround(field(3) + fround(eps)))))
+    normalise(f32, x / 4 + c * n, y / 4 + c * n, n, field(2), fround(field(0) * inv), field(1))
+  }
+}
+
+export function batchnormGrad(
+  { f32 }: Mem, x: number, dy: number, dx: number, channels: number, n: number, state: number, grads: number,
+): undefined {
+  for (let c = 0; c < channels; c++) {
+    const [rowX, rowDy, rowDx] = [x, dy, dx].map((p) => p / 4 + c * n)
+    const field = (k: number) => f32[state / 4 + k * channels + c]
+    const mean = field(4)
+    const inv = field(5)
+    const dBeta = rowSum(n, (i) => f32[rowDy + i])
+    const dGamma = fround(rowSum(n, (i) => fround(f32[rowDy + i] * fround(f32[rowX + i] - mean))) * inv)
+    f32[grads / 4 + c] = dGamma
+    f32[grads / 4 + channels + c] = dBeta
+    const a = fround(dBeta / n)
+    const b = fround(fround(dGamma / n) * inv)
+    const f = fround(field(0) * inv)
+    for (let i = 0; i < n; i++) {
+      const offset = fround(a + fround(fround(f32[rowX + i] - mean) * b))
+      f32[rowDx + i] = fround(f32[rowDy + i] - offset) * f
+    }
+  }
+}
+
+export function relu({ f32 }: Mem, x: number, y: number, n: number): undefined {
+  for (let i = 0; i < n; i++) f32[y / 4 + i] = f32[x / 4 + i] > 0 ? f32[x / 4 + i] : 0
+}
+
+export function reluGrad({ f32 }: Mem, y: number, dy: number, dx: number, n: number): undefined {
+  for (let i = 0; i < n; i++) f32[dx / 4 + i] = f32[y / 4 + i] > 0 ? f32[dy / 4 + i] : 0
+}
+
+export function add({ f32 }: Mem, x: number, y: number, n: number): undefined {
+  for (let i = 0; i < n; i++) f32[y / 4 + i] += f32[x / 4 + i]
+}
+
+export function maxAbs({ f32 }: Mem, x: number, n: number): number {
+  let best = 0
+  for (let i = 0; i < n; i++) if (Math.abs(f32[x / 4 + i]) > best) best = Math.abs(f32[x / 4 + i])
+  return best
+}
+
+export function transpose({ u32 }: Mem, x: number, y: number, blocks: number, rows: number, cols: number): undefined {
+  for (let b = 0; b < blocks; b++) {
+    const at = b * rows * cols
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < cols; j++) u32[y / 4 + at + j * rows + i] = u32[x / 4 + at + i * cols + j]
+    }
+  }
+}
+
+interface Window {
+  readonly planes: number
+  readonly size: number
+  readonly outputs: number
+  /** Positions inside the plane that output `o` sees, in row-major order. */
+  readonly positions: (o: number) => number[]
+}
+
+function windows({ i32 }: Mem, shape: number): Window {
+  const [planes, height, width, outHeight, outWidth, kernelY, kernelX, strideY, strideX, padTop, padLeft] = i32.subarray(
+    shape / 4,
+    shape / 4 + 11,
+  )
+  const positions = (o: number) => {
+    const list: number[] = []
+    for (let u = 0; u < kernelY; u++) {
+      for (let v = 0; v < kernelX; v++) {
+        const row = Math.floor(o / outWidth) * strideY - padTop + u
+        const column = (o % outWidth) * strideX - padLeft + v
+        if (row >= 0 && row < height && column >= 0 && column < width) list.push(row * width + column)
+      }
+    }
+    return list
+  }
+  return { planes, size: height * width, outputs: outHeight * outWidth, positions }
+}
+
+export function maxpool(mem: Mem, x: number, y: number, where: number, shape: number): undefined {
+  const { f32, i32 } = mem
+  const { planes, size, outputs, positions } = windows(mem, shape)
+  for (let p = 0; p < planes; p++) {
+    for (let o = 0; o < outputs; o++) {
+      const plane = x / 4 + p * size
+      const [first, ...others] = positions(o)
+      let at = first
+      for (const k of others) if (f32[plane + k] > f32[plane + at]) at = k
+      f32[y / 4 + p * outputs + o] = f32[plane + at]
+      i32[where / 4 + p * outputs + o] = at
+    }
+  }
+}
+
+export function maxpoolGrad(mem: Mem, dy: number, dx: number, where: number, shape: number): undefined {
+  const { f32, i32 } = mem
+  const { planes, size, outputs } = windows(mem, shape)
+  f32.fill(0, dx / 4, dx / 4 + planes * size)
+  for (let p = 0; p < planes; p++) {
+    for (let o = 0; o < outputs; o++) {
+      const k = p * outputs + o
+      f32[dx / 4 + p * size + i32[where / 4 + k]] += f32[dy / 4 + k]
+    }
+  }
+}
+
+export function avgpool(mem: Mem, x: number, y: number, shape: number): undefined {
+  const { f32 } = mem
+  const { planes, size, outputs, positions } = windows(mem, shape)
+  for (let p = 0; p < planes; p++) {
+    for (let o = 0; o < outputs; o++) {
+      const inside = positions(o)
+      let sum = 0
+      for (const k of inside) sum = fround(sum + f32[x / 4 + p * size + k])
+      f32[y / 4 + p * outputs + o] = sum / inside.length
+    }
+  }
+}
+
+export function avgpoolGrad(mem: Mem, dy: number, dx: number, shape: number): undefined {
+  const { f32 } = mem
+  const { planes, size, outputs, positions } = windows(mem, shape)
+  f32.fill(0, dx / 4, dx / 4 + planes * size)
+  for (let p = 0; p < planes; p++) {
+    for (let o = 0; o < outputs; o++) {
+      const inside = positions(o)
+      const share = fround(f32[dy / 4 + p * outputs + o] / inside.length)
+      for (const k of inside) f32[dx / 4 + p * size + k] += share
+    }
+  }
+}
+
+/** The kernel's own series, so that both give the same bits. */
+function expNegative(x: number): number {
+  const k = roundHalfEven(x * 1.4426950408889634)
+  const r = x - k * 0.6931471805599453
+  let term = 1
+  let sum = 1
+  for (let i = 1; i <= 14; i++) {
+    term = (term * r) / i
+    sum += term
+  }
+  return sum * 2 ** k
+}
+
+function roundHalfEven(x: number): number {
+  const r = Math.round(x)
+  return r - x === 0.5 && r % 2 !== 0 ? r - 1 : r
+}
+
+function logAboveOne(x: number): number {
+  let m = x
+  let exponent = 0
+  while (m >= 2) {
+    m /= 2
+    exponent++
+  }
+  const s = (m - 1) / (m + 1)
+  let power = s
+  let sum = 0
+  for (let i = 1; i <= 35; i += 2) {
+    sum += power / i
+    power *= s * s
+  }
+  return exponent * 0.6931471805599453 + 2 * sum
+}
+
+export function softmaxLoss(
+  { f32, u8, i32, buffer }: Mem, z: number, dz: number, labels: number, classes: number, n: number, pitch: number,
+  smoothing: number, out: number,
+): undefined {
+  smoothing = fround(smoothing)
+  const off = smoothing / classes
+  const on = 1 - smoothing + off
+  let losses = 0
+  let correct = 0
+  for (let i = 0; i < n; i++) {
+    const label = u8[labels + i]
+    const scores = Array.from({ length: classes }, (_, c) => f32[z / 4 + c * pitch + i])
+    const top = scores.reduce((a, b) => (b > a ? b : a))
+    if (scores.indexOf(top) === label) correct++
+    const shifted = scores.map((v) => (v - top < -700 ? -700 : v - top))
+    const sum = shifted.reduce((a, v) => a + expNegative(v), 0)
+    const log = logAboveOne(sum)
+    for (let c = 0; c < classes; c++) {
+      const target = c === label ? on : off
+      losses += target * (log - shifted[c])
+      f32[dz / 4 + c * pitch + i] = (expNegative(shifted[c]) / sum - target) / n
+    }
+  }
+  new DataView(buffer).setFloat64(out, losses, true)
+  i32[out / 4 + 2] = correct
+}
+
+export function levelsFromScores(
+  { f32, i8 }: Mem, scores: number, n: number, scale: number, thresholds: number, coats: number, signs: number, levels: number,
+): number {
+  let squares = 0
+  for (let i = 0; i < n; i++) {
+    const a = f32[scores / 4 + i]
+    const size = fround(Math.abs(a) * fround(scale))
+    let level = 0
+    for (let k = 0; k < coats; k++) if (size >= f32[thresholds / 4 + k]) level++
+    squares += level * level
+    i8[levels + i] = (signs ? i8[signs + i] < 0 : a < 0) ? -level : level
+  }
+  return squares
+}
+
+export function weightsFromLevels({ f32, i8 }: Mem, levels: number, n: number, c: number, weights: number): undefined {
+  for (let i = 0; i < n; i++) f32[weights / 4 + i] = i8[levels + i] * fround(c)
+}
+
+export function sgd(
+  { f32, i8 }: Mem, p: number, gradient: number, v: number, n: number, rate: number, momentum: number, decay: number, scale: number,
+  signs: number,
+): undefined {
+  rate = fround(rate)
+  momentum = fround(momentum)
+  decay = fround(decay)
+  scale = fround(scale)
+  for (let i = 0; i < n; i++) {
+    const old = f32[p / 4 + i]
+    let slope = fround(f32[gradient / 4 + i] * scale)
+    if (signs !== 0 && i8[signs + i] < 0 !== old < 0) slope = -slope
+    const g = fround(slope + fround(decay * old))
+    const speed = fround(fround(momentum * f32[v / 4 + i]) + g)
+    f32[v / 4 + i] = speed
+    f32[p / 4 + i] = old - fround(rate * fround(g + fround(momentum * speed)))
+  }
+}
+
+export function average({ f32 }: Mem, x: number, mean: number, n: number, rate: number): undefined {
+  for (let i = 0; i < n; i++) {
+    const m = f32[mean / 4 + i]
+    f32[mean / 4 + i] = m + fround(fround(f32[x / 4 + i] - m) * fround(rate))
+  }
+}
+
+export function image(
+  { f32, u8 }: Mem, x: number, y: number, plane: number, channels: number, height: number, width: number, map: number, scales: number,
+): undefined {
+  const m = f32.subarray(map / 4, map / 4 + 6)
+  const at = (i: number, j: number, a: number, b: number, c: number) => fround(fround(fround(a * i) + fround(b * j)) + c)
+  const mix = (a: number, b: number, t: number) => fround(a + fround(fround(b - a) * t))
+  for (let c = 0; c < channels; c++) {
+    const pixel = (r: number, k: number) =>
+      r >= 0 && r < height && k >= 0 && k < width ? u8[x + (c * height + r) * width + k] : 0
+    for (let i = 0; i < height; i++) {
+      for (let j = 0; j < width; j++) {
+        const row = at(i, j, m[0], m[1], m[2])
+        const column = at(i, j, m[3], m[4], m[5])
+        const r = Math.floor(row)
+        const k = Math.floor(column)
+        const fx = fround(column - k)
+        const value = mix(mix(pixel(r, k), pixel(r, k + 1), fx), mix(pixel(r + 1, k), pixel(r + 1, k + 1), fx), fround(row - r))
+        f32[y / 4 + c * plane + i * width + j] = fround(value * f32[scales / 4 + c]) + f32[scales / 4 + channels + c]
+      }
+    }
+  }
+}

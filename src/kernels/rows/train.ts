@@ -1,0 +1,182 @@
+import { conv, convPack, convWeightGrad, pad } from '../ref/conv.js'
+import * as ref from '../ref/train.js'
+import type { KernelRow } from '../row.js'
+
+type Described = Omit<KernelRow, 'module' | 'family' | 'exact'>
+
+const family = (name: string, rows: readonly Described[]): readonly KernelRow[] =>
+  rows.map((row) => ({ ...row, module: 'train', family: name, exact: 'bits' }))
+
+const ROW_SUMS = 'Sums of rows in the order stated in assembly/train/batchnorm.ts.'
+const NORM_STATE = 'state: f32 gamma, beta, running mean, running variance, mean, inverse deviation, `channels` each.'
+const POOL_SHAPE =
+  'shape: i32 planes, height, width, outHeight, outWidth, kernelY, kernelX, strideY, strideX, padTop, padLeft.'
+const CONV_SHAPE =
+  'shape: u32 images, x bytes per image, y bytes per image, groups, group table, rows, y bytes per row, taps, tap table, '
+
+export const trainRows: readonly KernelRow[] = [
+  ...family('convolution, training', [
+    {
+      name: 'pad_f32',
+      formula: 'y[n, c, py, px, i, j] = x[c, n, i * strideY + py - top, j * strideX + px - left], zero outside',
+      params: ['x', 'y', 'shape'],
+      contract: 'shape: u32 channels, images, height, width, top, left, strideY, strideX, phaseHeight, phaseWidth.',
+      reference: pad,
+    },
+    {
+      name: 'conv_pack_f32',
+      formula: 'packed[row / 4][tap][row % 4] = w[row * rowStep + tapIndex[tap]], zero beyond the rows',
+      params: ['w', 'packed', 'rows', 'taps', 'rowStep', 'tapIndex'],
+      contract: 'Steps and indices (u32) in elements.',
+      reference: convPack,
+    },
+    {
+      name: 'conv_f32',
+      formula: 'y[row, p] = sum over taps of w[row, tap] * x[base(p) + offset(tap)]',
+      params: ['x', 'weights', 'y', 'shape'],
+      contract: `${CONV_SHAPE}y bytes between outputs. Group: u32 x offset, y offset, outputs (1..4); four are read.`,
+      reference: conv,
+    },
+    {
+      name: 'conv_weight_grad_f32',
+      formula: 'dw[row, tap] = sum over p of dy[row, p] * x[base(p) + offset(tap)]',
+      params: ['x', 'dy', 'sums', 'dw', 'shape'],
+      contract: `${CONV_SHAPE}images per block. sums: rows * taps * 16 bytes, 16-byte aligned, left undefined. Four sums, one per lane.`,
+      reference: convWeightGrad,
+    },
+  ]),
+  ...family('batch normalisation', [
+    {
+      name: 'batchnorm_f32',
+      formula: 'y = (x - mean) / sqrt(var + eps) * gamma + beta with the batch statistics of each row',
+      params: ['x', 'y', 'channels', 'n', 'state', 'eps', 'momentum'],
+      contract: `${NORM_STATE} Running values move by \`momentum\`. ${ROW_SUMS}`,
+      reference: ref.batchnorm,
+    },
+    {
+      name: 'batchnorm_infer_f32',
+      formula: 'y = (x - runningMean) / sqrt(runningVar + eps) * gamma + beta',
+      params: ['x', 'y', 'channels', 'n', 'state', 'eps'],
+      contract: NORM_STATE,
+      reference: ref.batchnormInfer,
+    },
+    {
+      name: 'batchnorm_grad_f32',
+      formula: 'dx, dgamma and dbeta of batchnorm_f32',
+      params: ['x', 'dy', 'dx', 'channels', 'n', 'state', 'grads'],
+      contract: `${NORM_STATE} grads: f32 dgamma, dbeta. dx may be dy. ${ROW_SUMS}`,
+      reference: ref.batchnormGrad,
+    },
+  ]),
+  ...family('element-wise, training', [
+    {
+      name: 'relu_f32',
+      formula: 'y = max(x, 0)',
+      params: ['x', 'y', 'n'],
+      contract: 'y may be x. NaN becomes 0.',
+      reference: ref.relu,
+    },
+    {
+      name: 'relu_grad_f32',
+      formula: 'dx = y > 0 ? dy : 0',
+      params: ['y', 'dy', 'dx', 'n'],
+      contract: 'dx may be dy.',
+      reference: ref.reluGrad,
+    },
+    { name: 'add_f32', formula: 'y += x', params: ['x', 'y', 'n'], contract: '4-byte alignment.', reference: ref.add },
+    {
+      name: 'max_abs_f32',
+      formula: 'the largest |x|',
+      params: ['x', 'n'],
+      contract: 'NaN counts as nothing; 0 for n = 0.',
+      reference: ref.maxAbs,
+    },
+    {
+      name: 'transpose_f32',
+      formula: 'y[b, j, i] = x[b, i, j]',
+      params: ['x', 'y', 'blocks', 'rows', 'cols'],
+      contract: 'x and y do not overlap.',
+      reference: ref.transpose,
+    },
+  ]),
+  ...family('pooling, training', [
+    {
+      name: 'train_maxpool_f32',
+      formula: 'y = max of the window, where = its position in the plane (first among equals)',
+      params: ['x', 'y', 'where', 'shape'],
+      contract: POOL_SHAPE,
+      reference: ref.maxpool,
+    },
+    {
+      name: 'train_maxpool_grad_f32',
+      formula: 'dx[where] += dy from zero',
+      params: ['dy', 'dx', 'where', 'shape'],
+      contract: POOL_SHAPE,
+      reference: ref.maxpoolGrad,
+    },
+    {
+      name: 'train_avgpool_f32',
+      formula: 'y = mean of the window, over positions inside the plane',
+      params: ['x', 'y', 'shape'],
+      contract: POOL_SHAPE,
+      reference: ref.avgpool,
+    },
+    {
+      name: 'train_avgpool_grad_f32',
+      formula: 'dx += dy / count over the window, from zero',
+      params: ['dy', 'dx', 'shape'],
+      contract: POOL_SHAPE,
+      reference: ref.avgpoolGrad,
+    },
+  ]),
+  ...family('loss', [
+    {
+      name: 'softmax_loss_f32',
+      formula: 'smoothed cross-entropy of softmax(z): dz = (softmax(z) - target) / n, the losses’ sum, hits',
+      params: ['z', 'dz', 'labels', 'classes', 'n', 'pitch', 'smoothing', 'out'],
+      contract: 'z[class * pitch + i]; dz may be z; labels u8; out: f64 sum of losses, i32 hits. f64 inside.',
+      reference: ref.softmaxLoss,
+    },
+  ]),
+  ...family('supermask', [
+    {
+      name: 'levels_from_scores',
+      formula: 'level = sign * number of thresholds that |score| * scale reaches',
+      params: ['scores', 'n', 'scale', 'thresholds', 'coats', 'signs', 'levels'],
+      contract: 'signs: i8, or 0 for the scores’ own; levels: i8. Returns the sum of squared levels.',
+      reference: ref.levelsFromScores,
+    },
+    {
+      name: 'weights_from_levels',
+      formula: 'weight = c * level',
+      params: ['levels', 'n', 'c', 'weights'],
+      contract: 'levels: i8; weights: f32.',
+      reference: ref.weightsFromLevels,
+    },
+  ]),
+  ...family('optimiser', [
+    {
+      name: 'sgd_f32',
+      formula: 'g = gradient * scale * sign + decay * p; v = momentum * v + g; p -= rate * (g + momentum * v)',
+      params: ['p', 'gradient', 'v', 'n', 'rate', 'momentum', 'decay', 'scale', 'signs'],
+      contract: 'signs: i8, or 0; with signs, sign is signs[i] times the sign of p.',
+      reference: ref.sgd,
+    },
+    {
+      name: 'average_f32',
+      formula: 'mean += (x - mean) * rate',
+      params: ['x', 'mean', 'n', 'rate'],
+      contract: '4-byte alignment.',
+      reference: ref.average,
+    },
+  ]),
+  ...family('data', [
+    {
+      name: 'image_f32',
+      formula: 'y[c, i, j] = bilinear sample of x[c] at map(i, j) * scale[c] + offset[c], zero outside',
+      params: ['x', 'y', 'plane', 'channels', 'height', 'width', 'map', 'scales'],
+      contract: 'x: u8; map: six f32; scales: f32 scale per channel, then offset per channel; planes in elements.',
+      reference: ref.image,
+    },
+  ]),
+]

@@ -1,0 +1,110 @@
+/** From a trained network to a model: fold batch normalisation, quantise the constants, measure activation ranges. */
+import { WhiteDwarfError } from '../errors.js'
+import { quantiseHalf, quantiseUniform } from '../format/half.js'
+import { type Folded, foldConstants, foldGraph } from '../graph/fold.js'
+import { elements } from '../graph/ir.js'
+import { type CodedArray, type LayerParams, type LevelTensor, type Model, rangeCode } from '../graph/model.js'
+import { checkDataSet, type DataSet, slice } from './dataset.js'
+import { accuracy, forEachBatch, install, installConstants } from './evaluate.js'
+import { Feeder } from './feeder.js'
+import { Network } from './network.js'
+import type { TrainedNetwork } from './trained.js'
+
+/** Bits of a quantised constant, or half precision. */
+export type ConstantBits = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 'f16'
+
+export interface ExportOptions {
+  /** Images on which activation ranges are measured: training images, never test ones. */
+  readonly calibration: DataSet
+  /** How many of them, from the first. Default 2048. */
+  readonly calibrationImages?: number
+  /** Default 8. */
+  readonly scaleBits?: ConstantBits
+  /** Default 8. */
+  readonly biasBits?: ConstantBits
+}
+
+/**
+ * The model of a trained network, its nodes renamed canonically (fold.ts). Ranges are the largest |x| seen, with the
+ * quantised constants.
+ * @throws WhiteDwarfError E_GRAPH when batch normalisation cannot be folded, E_OPTION, E_DATA
+ */
+export async function exportModel(trained: TrainedNetwork, options: ExportOptions): Promise<Model> {
+  const { calibration, calibrationImages = 2048, scaleBits = 8, biasBits = 8 } = options
+  checkDataSet(calibration, 'calibration')
+  if (!Number.isInteger(calibrationImages) || calibrationImages < 1) {
+    throw new WhiteDwarfError('E_OPTION', `calibrationImages must be a whole number from 1, got ${calibrationImages}`)
+  }
+  const folded = foldGraph(trained.graph)
+  const tensors: Record<string, LevelTensor> = {}
+  const layers: Record<string, LayerParams> = {}
+  for (const { original, name, norm } of folded.weighted) {
+    const t = trained.tensors[original]
+    const { scale, bias } = foldConstants(t.constant, t.shape[0], norm === undefined ? undefined : trained.norms[norm])
+    tensors[name] = {
+      shape: t.shape,
+      maxLevel: t.maxLevel,
+      levels: t.levels,
+      ...(t.signSeed !== undefined && { signSeed: t.signSeed }),
+    }
+    layers[name] = { tensor: name, scale: quantise(scale, scaleBits, 'scaleBits'), bias: quantise(bias, biasBits, 'biasBits') }
+  }
+  const net = await Network.create(trained.graph, Math.min(128, calibration.labels.length))
+  const feeder = new Feeder(net)
+  installModel(net, trained, folded, layers)
+  const images = slice(calibration, 0, Math.min(calibrationImages, calibration.labels.length))
+  return { graph: folded.graph, tensors, layers, ranges: measureRanges(net, feeder, images, folded) }
+}
+
+function quantise(values: Float64Array, bits: ConstantBits, name: string): CodedArray {
+  if (bits === 'f16') return quantiseHalf(values)
+  if (!Number.isInteger(bits) || bits < 1 || bits > 8) {
+    throw new WhiteDwarfError('E_OPTION', `${name} must be 1 to 8 or 'f16', got ${String(bits)}`)
+  }
+  return quantiseUniform(values, bits)
+}
+
+/** The model's levels and constants in a network of the trained graph: weights are levels, batchnorm is scale and bias. */
+function installModel(net: Network, trained: TrainedNetwork, folded: Folded, layers: Model['layers']): void {
+  const plain = Object.entries(trained.tensors).map(([name, t]) => [name, { ...t, constant: 1 }] as const)
+  install(net, { ...trained, tensors: Object.fromEntries(plain) })
+  for (const { original, name, norm } of folded.weighted) {
+    if (norm === undefined) {
+      // Without batch normalisation all channels share one scale, and there is no bias.
+      const { constant } = trained.tensors[original]
+      const w = net.weighted.find((b) => b.name === original)
+      if (w !== undefined) net.mem.f32(w.weights, w.n).forEach((level, i, a) => {
+        a[i] = level * constant
+      })
+    } else {
+      installConstants(net, norm, layers[name].scale, layers[name].bias)
+    }
+  }
+}
+
+/** Largest |x| of every value that a weighted node consumes. */
+function measureRanges(net: Network, feeder: Feeder, data: DataSet, { graph, values }: Folded): Record<string, number> {
+  const consumed = new Set(graph.nodes.filter((n) => n.op === 'conv2d' || n.op === 'dense').map((n) => n.inputs[0]))
+  const largest = new Map<string, number>()
+  const measure = (original: string) => {
+    const name = values.get(original)
+    if (name === undefined || !consumed.has(name)) return
+    const n = elements(net.shape(original)) * net.batch
+    largest.set(name, Math.max(largest.get(name) ?? 0, net.mem.kernels.max_abs_f32(net.value(original).value, n)))
+  }
+  forEachBatch(net, feeder, data, () => measure(net.graph.inputs[0].name), measure)
+  return Object.fromEntries([...largest].map(([name, max]) => [name, rangeCode(max)]))
+}
+
+/**
+ * Share of a data set that a trained network gets right, with the constants as a model of these bits would have them.
+ * @returns 0..1
+ */
+export async function testModel(
+  trained: TrainedNetwork, data: DataSet, options: Pick<ExportOptions, 'scaleBits' | 'biasBits'> = {},
+): Promise<number> {
+  const { layers } = await exportModel(trained, { ...options, calibration: slice(data, 0, 1) })
+  const net = await Network.create(trained.graph, Math.min(128, data.labels.length))
+  installModel(net, trained, foldGraph(trained.graph), layers)
+  return accuracy(net, new Feeder(net), data)
+}

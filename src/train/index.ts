@@ -1,0 +1,10 @@
+/** Training: from a graph and a data set to a model. */
+export type { Augmentation } from './augment.js'
+export { type IdxArray, parseIdx } from './data/idx.js'
+export { idxDataSet, loadMnist, type TrainTest } from './data/mnist.js'
+export { checkDataSet, type DataSet, slice } from './dataset.js'
+export { type ConstantBits, type ExportOptions, exportModel, testModel } from './export.js'
+export type { ProgressEvent, TrainOptions } from './options.js'
+export { type Preset, type PresetName, presetNames, presets } from './presets.js'
+export { type TrainResult, train } from './train.js'
+export type { TrainedNetwork, TrainedNorm, TrainedTensor } from './trained.js'
