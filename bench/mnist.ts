@@ -12,7 +12,8 @@ import {
   type TrainResult,
   train,
 } from 'whitedwarf/compress'
-import { encodeModel } from 'whitedwarf/format'
+import { encodeModel, readWd } from 'whitedwarf/format'
+import { type Comparison, compare } from './harness.js'
 
 /** The repository root, as seen from build/bench. */
 const ROOT = new URL('../../', import.meta.url)
@@ -66,4 +67,29 @@ export async function accuracy(model: Uint8Array, data: DataSet, options: Sessio
     if (row.indexOf(Math.max(...row)) === label) right++
   })
   return Number(((100 * right) / data.labels.length).toFixed(4))
+}
+
+/**
+ * Times one model under several options, in turns, in this process. One call is `session.run` on all of `input`, and its
+ * work is the number of images.
+ */
+export async function timeVariants(
+  model: Uint8Array,
+  input: Tensor,
+  variants: Readonly<Record<string, SessionOptions>>,
+): Promise<Comparison> {
+  const contestants = []
+  for (const [name, options] of Object.entries(variants)) {
+    const session = await InferenceSession.create(model, options)
+    contestants.push({ name, run: () => session.run({ [session.inputNames[0]]: input }), work: input.dims[0] })
+  }
+  return compare(contestants, { rounds: 8 })
+}
+
+/** What a model would take as float32: every weight and one bias per output channel, in bytes. */
+export function fp32Bytes(model: Uint8Array): number {
+  const { layers, tensors } = readWd(model)
+  const weights = tensors.reduce((sum, t) => sum + t.rows * t.cols, 0)
+  const biases = Object.values(layers).reduce((sum, layer) => sum + layer.bias.codes.length, 0)
+  return 4 * (weights + biases)
 }

@@ -1,6 +1,7 @@
-/** `whitedwarf/format`: the .wd file. */
-export type { Mode, TensorHeader } from './format/header.js'
+/** `whitedwarf/format`: the .wd file. docs/format.md specifies it. */
+export type { Section } from './format/frame.js'
 export { codedValues, floatToHalf, halfToFloat, quantiseHalf, quantiseUniform } from './format/half.js'
+export type { Mode, TensorHeader } from './format/header.js'
 export { seededSigns } from './format/signs.js'
 export { entropyBits } from './format/stats.js'
 export {
@@ -13,4 +14,4 @@ export {
   type WdFile,
   type WdTensor,
 } from './format/wd.js'
-export type { Section } from './format/frame.js'
+export { stateBytes as entropyStateBytes } from './kernels/ref/entropy/state.js'

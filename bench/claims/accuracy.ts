@@ -1,7 +1,6 @@
 /** Accuracy of the presets: trained from scratch, and as shipped. */
 import type { PresetName } from 'whitedwarf/compress'
-import { readWd } from 'whitedwarf/format'
-import { accuracy, loadData, shippedModel, trainPreset } from '../mnist.js'
+import { accuracy, fp32Bytes, loadData, shippedModel, trainPreset } from '../mnist.js'
 import type { Claim, Condition } from './claim.js'
 
 interface Target {
@@ -25,14 +24,6 @@ const fileSize = (target: Target): Condition => ({
   unit: 'bytes',
   bar: { op: '<=', value: target.bytes },
 })
-
-/** What the file would take as float32: every weight and one bias per output channel. */
-export function fp32Bytes(bytes: Uint8Array): number {
-  const { layers, tensors } = readWd(bytes)
-  const weights = tensors.reduce((sum, t) => sum + t.rows * t.cols, 0)
-  const biases = Object.values(layers).reduce((sum, layer) => sum + layer.bias.codes.length, 0)
-  return 4 * (weights + biases)
-}
 
 const trained = TARGETS.map(
   (target): Claim => ({

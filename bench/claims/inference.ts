@@ -1,9 +1,8 @@
 /** Whole networks: do the fast kernels compute what the references compute, and how fast are they? */
-import { InferenceSession, type SessionOptions } from 'whitedwarf'
+import type { SessionOptions } from 'whitedwarf'
 import { bestIsa } from 'whitedwarf/kernels'
-import { compare } from '../harness.js'
 import { round } from '../machine.js'
-import { images, loadData, outputs, shippedModel } from '../mnist.js'
+import { images, loadData, outputs, shippedModel, timeVariants } from '../mnist.js'
 import type { Claim } from './claim.js'
 
 const MODELS = ['mnist-lenet', 'mnist-mlp']
@@ -62,12 +61,7 @@ const speed: Claim = {
       denseBatch16: { precision: 'f32', kernels: 'dense', batch: 16 },
       int8Batch16: { precision: 'int8', batch: 16 },
     }
-    const contestants = []
-    for (const [name, options] of Object.entries(variants)) {
-      const session = await InferenceSession.create(bytes, options)
-      contestants.push({ name, run: () => session.run({ [session.inputNames[0]]: input }) })
-    }
-    const { measurements, warnings } = await compare(contestants, { rounds: 8 })
+    const { measurements, warnings } = await timeVariants(bytes, input, variants)
     const ms = Object.fromEntries(measurements.map((m) => [m.name, m.medianNs / 1e6 / SPEED_IMAGES]))
     const spread = Math.max(...measurements.map((m) => m.spread))
     const details = Object.fromEntries(Object.entries(ms).map(([name, v]) => [`${name}Ms`, round(v)]))

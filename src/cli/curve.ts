@@ -65,5 +65,5 @@ export function curveText(history: readonly ProgressEvent[]): string {
   const columns = Math.min(TERMINAL_COLUMNS, Math.max(30, line.length))
   const values = Array.from({ length: columns }, (_, i) => line[Math.round((i / (columns - 1)) * (line.length - 1))][1])
   const plot = plotLine(values, TERMINAL_ROWS, (y) => percent(y, 1).padStart(9))
-  return `${measured ? 'test' : 'training'} accuracy over ${history[history.length - 1].epochs} epochs\n${plot}`
+  return `${measured ? 'test' : 'training'} accuracy by epoch (${history[history.length - 1].epochs} in all)\n${plot}`
 }

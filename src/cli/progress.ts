@@ -26,35 +26,44 @@ function timeLeft(fraction: number, start: number): string {
   return `, ${duration(((performance.now() - start) * (1 - fraction)) / fraction)} left`
 }
 
+/** Work that is over sooner prints nothing on the way. */
+const QUICK_MS = 1000
+
 function lineProgress(label: string): Progress {
   const start = performance.now()
   let tenth = 0
-  process.stderr.write(`${label} ...\n`)
+  const elapsed = () => performance.now() - start
+  const write = (line: string) => process.stderr.write(`${label} ${line}\n`)
   return {
     update(fraction, text) {
       const reached = Math.floor(fraction * 10 + 1e-9)
-      if (reached <= tenth || reached >= 10) return
+      if (reached <= tenth || reached >= 10 || elapsed() < QUICK_MS) return
       tenth = reached
-      process.stderr.write(`${label} ${Math.round(fraction * 100)} %: ${text}${timeLeft(fraction, start)}\n`)
+      write(`${Math.round(fraction * 100)} %: ${text}${timeLeft(fraction, start)}`)
     },
-    done: (text) => process.stderr.write(`${label} done: ${text}, took ${duration(performance.now() - start)}\n`),
-    failed: (text) => process.stderr.write(`${label} stopped: ${text}\n`),
+    done: (text) => write(`done: ${text}, took ${duration(elapsed())}`),
+    failed: (text) => write(`stopped: ${text}`),
   }
 }
 
 const STEPS = 1000
+const BAR_COLUMNS = 16
+/** The bar's own spinner, dots and spaces. */
+const MARGIN = 10
 
 function barProgress(label: string): Progress {
   const start = performance.now()
-  const bar = progressBar(STEPS, process.stderr)
+  const bar = progressBar(STEPS, BAR_COLUMNS, process.stderr)
   let step = 0
   bar.start(label)
   // The bar puts the terminal into raw mode, where Ctrl-C would be a key and not a signal; the commands need the signal.
   if (process.stdin.isTTY) process.stdin.setRawMode(false)
+  // A line that wraps flickers: what matters comes first, the rest is cut off.
+  const fit = (text: string) => text.slice(0, Math.max(20, (process.stderr.columns ?? 80) - BAR_COLUMNS - MARGIN))
   return {
     update(fraction, text) {
       const reached = Math.floor(Math.min(1, fraction) * STEPS)
-      bar.advance(reached - step, `${label} ${Math.floor(fraction * 100)} %: ${text}${timeLeft(fraction, start)}`)
+      bar.advance(reached - step, fit(`${Math.floor(fraction * 100)} %${timeLeft(fraction, start)}, ${text}`))
       step = reached
     },
     done: (text) => bar.stop(`${label} done: ${text}, took ${duration(performance.now() - start)}`),

@@ -13,8 +13,8 @@ export interface ProgressBar {
   error(message: string): void
 }
 
-/** A bar of `max` steps on a terminal. */
-export const progressBar = (max: number, output: Writable): ProgressBar => progress({ max, size: 24, output })
+/** A bar of `max` steps on a terminal, `size` columns wide. */
+export const progressBar = (max: number, size: number, output: Writable): ProgressBar => progress({ max, size, output })
 
 /** Numbers as a line drawn with box characters, `height` rows high. */
 export const plotLine = (values: readonly number[], height: number, format: (value: number) => string): string =>

@@ -9,12 +9,11 @@ export const MAX_OUTPUTS = 255
 
 /**
  * Most values that one byte of stream can hold. No decision is surer than its clamp allows, so each costs a minimum:
- * header and params 512/65536, that is 0.011 bit; weights in context mode 16/65536, 0.00035 bit; a zero run of
- * at most 4096 weights has an incompressible bit.
+ * 0.0113 bit for constants (clamp 512 / 65536), 0.00048 bit for a weight in context mode (22 / 65536); in runs mode one bit
+ * for 4095 zeros.
  */
-export const NODES_PER_BYTE = 730
 export const PARAMS_PER_BYTE = 730
-export const WEIGHTS_PER_BYTE = 32768
+export const WEIGHTS_PER_BYTE = { context: 16600, runs: 32768 } as const
 
 export function damaged(what: string): WhiteDwarfError {
   return new WhiteDwarfError('E_FORMAT', `damaged .wd file: ${what}`)

@@ -10,14 +10,14 @@
  *
  * docs/format.md is the specification.
  */
-import type { Graph, Shape } from '../graph/ir.js'
+import { elements, type Graph, type Shape } from '../graph/ir.js'
 import type { LayerParams, LevelTensor, Model } from '../graph/model.js'
 import { RangeDecoder, RangeEncoder } from '../kernels/ref/entropy/coder.js'
 import { Fields } from './fields.js'
 import { checkedHeader } from './check.js'
 import { CHECKSUM_BYTES, frame, readFrame, type Section, VERSION } from './frame.js'
 import { codeHeader, type Header, type LayerHeader, type Mode, setOwn, type TensorHeader } from './header.js'
-import { LevelCoder, matrixOf, rowClasses, tensorArguments } from './levels.js'
+import { LevelCoder, largest, matrixOf, rowClasses, tensorArguments } from './levels.js'
 import { damaged, PARAMS_PER_BYTE, WEIGHTS_PER_BYTE } from './limits.js'
 import { codeArray } from './params.js'
 
@@ -57,6 +57,9 @@ export interface WdFile {
   /** In the order of the stream. */
   readonly tensors: readonly WdTensor[]
   readonly levels: StreamPosition
+  /** Largest matrix of the file: what the decoder's state is sized for (entropyStateBytes). */
+  readonly maxCols: number
+  readonly maxRows: number
   readonly sections: readonly Section[]
   /** Bytes of the file by part; parts of the coded stream are fractional. They add up to `total`. */
   readonly size: {
@@ -78,7 +81,7 @@ export function encodeModel(model: Model, options: EncodeOptions = {}): Uint8Arr
   const header = checkedHeader(model)
   if (options.mode !== undefined) return encodeWith(model, header, header.tensors.map(() => options.mode as Mode), options)
   // All tensors in one mode first, then tensor by tensor whatever is smaller.
-  const modes = header.tensors.map((t): Mode => (matrixOf(t.shape).rows * matrixOf(t.shape).cols > CONTEXT_LIMIT ? 'runs' : 'context'))
+  const modes = header.tensors.map((t): Mode => (elements(t.shape) > CONTEXT_LIMIT ? 'runs' : 'context'))
   let best = encodeWith(model, header, modes, options)
   for (let i = 0; i < modes.length; i++) {
     if (modes[i] === 'runs' || modes.length > 64) continue
@@ -150,6 +153,7 @@ export function readWd(bytes: Uint8Array): WdFile {
     ranges: header.ranges,
     tensors,
     levels: { range: coder.range, code: coder.code, next: coder.next, end },
+    ...largest(header.tensors),
     sections,
     size: {
       total: bytes.length,
@@ -202,10 +206,10 @@ function classesOf(header: Header, layers: Readonly<Record<string, LayerParams>>
 function checkClaims(header: Header, streamBytes: number): void {
   let params = 0
   for (const layer of header.layers) params += 2 * header.tensors[layer.tensor].shape[0]
-  let weights = 0
-  for (const t of header.tensors) weights += matrixOf(t.shape).rows * matrixOf(t.shape).cols
-  const bytes = streamBytes + 8
-  if (params > bytes * PARAMS_PER_BYTE || weights > bytes * WEIGHTS_PER_BYTE) {
-    throw damaged(`the header claims ${weights} weights and ${params} constants, more than ${streamBytes} bytes can hold`)
-  }
+  let bytesNeeded = params / PARAMS_PER_BYTE
+  for (const { shape, mode } of header.tensors) bytesNeeded += elements(shape) / WEIGHTS_PER_BYTE[mode]
+  // Eight bytes of grace: what the decoder holds, and what rounding of a few probabilities may gain.
+  if (bytesNeeded > streamBytes + 8) {
+    throw damaged(`the header claims weights and constants that need ${Math.ceil(bytesNeeded)} bytes, the stream has ${streamBytes}`)
+}
 }

@@ -1,9 +1,28 @@
 import type { KernelRow } from './row.js'
 import { entropyRows } from './rows/entropy.js'
 import { gatherRows } from './rows/gather.js'
+import { gemmRows } from './rows/gemm.js'
 import { gemvRows } from './rows/gemv.js'
 import { layoutRows, poolRows } from './rows/layout.js'
 import { requantRows } from './rows/requant.js'
+import { trainRows } from './rows/train.js'
+
+/** Kernels of the training module that the dense baseline of the inference module exports too. */
+const SHARED = ['conv_f32', 'conv_pack_f32']
+
+const sharedRows = trainRows
+  .filter((row) => SHARED.includes(row.name))
+  .map((row): KernelRow => ({ ...row, module: 'core', family: 'convolution, dense' }))
 
 /** Every kernel of the shipped modules. A test checks that it lists each wasm export, and no other. */
-export const kernelTable: readonly KernelRow[] = [...entropyRows, ...gatherRows, ...gemvRows, ...requantRows, ...poolRows, ...layoutRows]
+export const kernelTable: readonly KernelRow[] = [
+  ...entropyRows,
+  ...gatherRows,
+  ...requantRows,
+  ...poolRows,
+  ...layoutRows,
+  ...gemvRows,
+  ...sharedRows,
+  ...gemmRows,
+  ...trainRows,
+]

@@ -76,3 +76,42 @@ describe('lane proof', () => {
     expect((await session.run(feeds)).logits.data).toEqual((await reference.run(feeds)).logits.data)
   })
 })
+
+describe('the dense baseline', () => {
+  it.each(Object.entries(GRAPHS))('agrees with the sparse kernels to rounding: %s', async (_, graph) => {
+    const bytes = encodeModel(randomModel(graph, { seed: 2, maxLevel: 7, density: 0.4 }))
+    const { shape } = graph.inputs[0]
+    const feeds = { image: new Tensor('uint8', images(shape, 5, 6), [5, ...shape]) }
+    const sparse = await (await InferenceSession.create(bytes, { precision: 'f32' })).run(feeds)
+    for (const batch of [1, 4]) {
+      const session = await InferenceSession.create(bytes, { precision: 'f32', kernels: 'dense', batch })
+      expect(session.info.layers.every((l) => /^(conv|gemv)_f32$/.test(l.kernel))).toBe(true)
+      const dense = await session.run(feeds)
+      const name = graph.outputs[0]
+      const largest = Math.max(...sparse[name].data.map(Math.abs))
+      dense[name].data.forEach((v, i) => {
+        expect(Math.abs(v - sparse[name].data[i])).toBeLessThanOrEqual(1e-5 * largest)
+      })
+    }
+  })
+})
+
+describe('shared tensors', () => {
+  it('run as if each layer had its own copy', async () => {
+    const graph = chain([4, 6, 6], [{ conv: 4, kernel: [3, 3], pad: [1, 1, 1, 1] }, 'relu', { conv: 4, kernel: [3, 3] }])
+    const own = randomModel(graph, { seed: 4, maxLevel: 3, density: 0.3 })
+    const [first, second] = Object.keys(own.layers)
+    const shared = {
+      ...own,
+      tensors: { [first]: own.tensors[first] },
+      layers: { ...own.layers, [second]: { ...own.layers[second], tensor: first } },
+    }
+    const copies = { ...own, tensors: { [first]: own.tensors[first], [second]: own.tensors[first] } }
+    const feeds = { image: new Tensor('uint8', images([4, 6, 6], 2, 1), [2, 4, 6, 6]) }
+    for (const options of [{ precision: 'int8' }, { precision: 'f32', kernels: 'dense' }] as const) {
+      const a = await (await InferenceSession.create(encodeModel(shared), options)).run(feeds)
+      const b = await (await InferenceSession.create(encodeModel(copies), options)).run(feeds)
+      expect(a.logits.data).toEqual(b.logits.data)
+    }
+  })
+})

@@ -2,7 +2,7 @@
 // probabilities in the logistic domain. For a kind of decision with base slot b and contexts i = 1 ...:
 //
 //   x[0] = stretch(b)     x[i] = (stretch(slot[i]) - stretch(b)) * confidence(n[i])      in 1/256 of log odds
-//   p(1) = squash(sum w[i] x[i])         w[i] += 2^-7 x[i] (bit - p)                      w in 1/65536
+//   p(1) = squash(sum w[i] x[i])         w[i] += 2^-6 x[i] (bit - p)                      w in 1/65536
 //
 // Integers throughout, but for the tables, whose f64 arithmetic is exactly specified.
 import { decodeBit } from './coder'
@@ -36,10 +36,10 @@ const SLOT_COUNT: u32 = 315
 
 const WEIGHT_COUNT: u32 = 36
 const ONE: i32 = 65536
-const START: i32 = 16384
+const START: i32 = 19660
 const MAX_WEIGHT: i32 = 262143
-const RATE_SHIFT: i32 = 15
-const CARRY: u32 = 30
+const RATE_SHIFT: i32 = 14
+const CARRY: u32 = 12
 const NO_PRODUCER: u32 = 16
 
 /** Number of a kind's first weight: 7 for zero, 5 for sign, 4 for each magnitude. */

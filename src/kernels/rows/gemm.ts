@@ -1,10 +1,10 @@
 import { gemm, gemmMicro } from '../ref/gemm.js'
-import type { KernelModule, KernelRow } from '../row.js'
+import type { KernelRow } from '../row.js'
 
-const rowsOf = (module: KernelModule): readonly KernelRow[] => [
+export const gemmRows: readonly KernelRow[] = [
   {
     name: 'gemm_f32',
-    module,
+    module: 'train',
     family: 'gemm',
     formula: 'C[m, n] (+)= A[m, k] * B[k, n], f32',
     params: ['m', 'n', 'k', 'a', 'aRow', 'aCol', 'b', 'bRow', 'bCol', 'c', 'cRow', 'accumulate', 'scratch'],
@@ -16,7 +16,7 @@ const rowsOf = (module: KernelModule): readonly KernelRow[] => [
   },
   {
     name: 'gemm_micro_f32',
-    module,
+    module: 'train',
     family: 'gemm',
     formula: 'c[4, 8] += a[k, 4] transposed * b[k, 8], f32, `repeats` times over',
     params: ['k', 'a', 'b', 'c', 'repeats'],
@@ -25,6 +25,3 @@ const rowsOf = (module: KernelModule): readonly KernelRow[] => [
     reference: gemmMicro,
   },
 ]
-
-/** Both modules export the same product: `core` for dense layers, `train` for training. */
-export const gemmRows: readonly KernelRow[] = [...rowsOf('core'), ...rowsOf('train')]

@@ -42,12 +42,12 @@ const SLOT_COUNT = M_FIRST + 6 * M_SLOTS
 const MIXERS = [0, 7, 12, 16, 20, 24, 28, 32]
 const WEIGHT_COUNT = 36
 const ONE = 65536
-const START = 16384
+const START = 19660
 const MAX_WEIGHT = 4 * ONE - 1
-/** Learning rate of the weights: 2^-7, as a shift of the product of error and input. */
-const RATE_SHIFT = 15
+/** Learning rate of the weights: 2^-6, as a shift of the product of error and input. */
+const RATE_SHIFT = 14
 /** Counts that slots keep from one tensor to the next, at most. */
-const CARRY = 30
+const CARRY = 12
 const NO_PRODUCER = 16
 
 /** Tables and slots for a new file. */

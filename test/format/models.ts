@@ -1,0 +1,134 @@
+/** Random networks for the format tests: every operation, odd attributes and names, degenerate levels. */
+import { quantiseHalf, quantiseUniform, seededSigns } from '../../src/format.js'
+import { type Graph, inferShapes, type InputSpec, isWeighted, type Node, type Shape, weightShape } from '../../src/graph/ir.js'
+import type { CodedArray, LayerParams, LevelTensor, Model } from '../../src/graph/model.js'
+import { Rng } from '../../src/rng.js'
+
+const NAMES = ['', '__proto__', 'toString', 'conv1', 'fc 2', 'größe', '層', '😀', 'a/b:c', 'x'.repeat(255), 'pool09', '7']
+
+function pick<T>(rng: Rng, list: readonly T[]): T {
+  return list[rng.below(list.length)]
+}
+
+function number(rng: Rng): number {
+  return pick(rng, [0, -0, 1, 1 / 255, -0.1307, 1e-300, 0.5, rng.normal(), Math.fround(rng.normal()), 2 ** 60])
+}
+
+function randomInput(rng: Rng, name: string): InputSpec {
+  const shape = rng.below(3) === 0 ? [1 + rng.below(12)] : [1 + rng.below(4), 1 + rng.below(10), 1 + rng.below(10)]
+  const numbers = () => Array.from({ length: rng.below(2) ? 1 : shape[0] }, () => number(rng))
+  if (rng.below(2)) return { name, shape, scale: [1 / 255], offset: [0] }
+  return { name, shape, scale: numbers(), offset: numbers() }
+}
+
+function randomNode(rng: Rng, name: string, input: string, x: Shape): Node {
+  const base = { name, inputs: [input] }
+  const plain = pick(rng, ['relu', 'flatten', 'batchnorm'] as const)
+  if (rng.below(3) === 0) return { op: plain, ...base }
+  if (x.length === 1) return { op: 'dense', ...base, units: 1 + rng.below(20) }
+  if (x.length !== 3) return { op: 'flatten', ...base }
+  const kernel = [1 + rng.below(3), 1 + rng.below(3)] as const
+  const stride = rng.below(2) ? ([1, 1] as const) : ([1 + rng.below(3), 1 + rng.below(3)] as const)
+  // Enough padding for the kernel to fit.
+  const grow = (axis: 0 | 1) => Math.max(0, kernel[axis] - x[1 + axis])
+  if (rng.below(3)) {
+    const pad = [grow(0) + rng.below(2), rng.below(3), rng.below(2), grow(1)] as const
+    return { op: 'conv2d', ...base, channels: 1 + rng.below(20), kernel, stride, pad }
+  }
+  const pooling = { op: pick(rng, ['maxpool', 'avgpool'] as const), ...base }
+  const fits = kernel.map((k, axis) => Math.min(k, x[1 + axis])) as [number, number]
+  return { ...pooling, kernel: fits, stride: rng.below(2) ? fits : stride, pad: [fits[0] - 1, 0, 0, rng.below(fits[1])] }
+}
+
+export function randomGraph(rng: Rng, size: number): Graph {
+  const names = [...NAMES]
+  rng.shuffle(names as unknown as number[])
+  const odd = rng.below(2) === 1
+  const inputs: InputSpec[] = []
+  const shapes = new Map<string, Shape>()
+  for (let i = 0; i <= rng.below(3); i++) {
+    const input = randomInput(rng, odd ? (names.pop() as string) : i === 0 ? 'image' : `input${i + 1}`)
+    inputs.push(input)
+    shapes.set(input.name, input.shape)
+  }
+  const nodes: Node[] = []
+  for (let i = 0; i < size; i++) {
+    const values = [...shapes.keys()]
+    const from = rng.below(4) ? values[values.length - 1] : pick(rng, values)
+    const name = odd && names.length > 0 ? (names.pop() as string) : `node${i}`
+    const node = randomNode(rng, name, from, shapes.get(from) as Shape)
+    nodes.push(node)
+    shapes.set(name, inferShapes({ inputs, nodes, outputs: [name] }).get(name) as Shape)
+  }
+  const values = [...shapes.keys()]
+  const outputs = rng.below(2) ? [values[values.length - 1]] : Array.from({ length: 1 + rng.below(3) }, () => pick(rng, values))
+  return { inputs, nodes, outputs }
+}
+
+export function randomLevels(rng: Rng, n: number, maxLevel: number, density: number): Int8Array {
+  return Int8Array.from({ length: n }, () => {
+    if (rng.float() >= density) return 0
+    return (1 + rng.below(maxLevel)) * (rng.below(2) ? 1 : -1)
+  })
+}
+
+function randomTensor(rng: Rng, shape: readonly number[]): LevelTensor {
+  const maxLevel = pick(rng, [1, 3, 7] as const)
+  const n = shape.reduce((a, b) => a * b, 1)
+  const levels = randomLevels(rng, n, maxLevel, pick(rng, [0, 0.01, 0.1, 0.5, 1]))
+  if (rng.below(8) === 0) levels.fill(rng.below(2) ? maxLevel : -maxLevel)
+  if (rng.below(4) > 0) return { shape, maxLevel, levels }
+  const signSeed = rng.below(63)
+  const signs = seededSigns(shape, signSeed)
+  return { shape, maxLevel, levels: levels.map((level, i) => Math.abs(level) * signs[i]), signSeed }
+}
+
+function randomArray(rng: Rng, n: number): CodedArray {
+  const values = Array.from({ length: n }, () => rng.normal() * 10 ** (rng.below(6) - 3))
+  if (rng.below(4) === 0) return quantiseHalf(values)
+  if (rng.below(4) === 0) return quantiseUniform(values.fill(values[0]), 1 + rng.below(8))
+  const a = quantiseUniform(values, 1 + rng.below(8))
+  return rng.below(3) ? a : { ...a, lo: pick(rng, [-0, 1.5, -1000, 2 ** -24]), step: pick(rng, [0, 2 ** -24, 0.3330078125, 65504]) }
+}
+
+/** A random model over the graph, with some tensors shared where shapes allow. */
+export function randomModel(rng: Rng, graph: Graph): Model {
+  const shapes = inferShapes(graph)
+  const tensors: [string, LevelTensor][] = []
+  const layers: [string, LayerParams][] = []
+  for (const node of graph.nodes) {
+    if (!isWeighted(node)) continue
+    const shape = weightShape(node, shapes.get(node.inputs[0]) as Shape)
+    const same = tensors.find(([, t]) => t.shape.join() === shape.join())
+    let name = node.name
+    if (same !== undefined && rng.below(2)) {
+      name = same[0]
+    } else {
+      if (rng.below(4) === 0 || tensors.some(([other]) => other === name)) name = `weights of ${name}`.slice(0, 200)
+      tensors.push([name, randomTensor(rng, shape)])
+    }
+    layers.push([node.name, { tensor: name, scale: randomArray(rng, shape[0]), bias: randomArray(rng, shape[0]) }])
+  }
+  const consumed = graph.nodes.filter(isWeighted).map((node) => node.inputs[0])
+  const ranged = rng.below(3) ? consumed : [...shapes.keys()].filter(() => rng.below(2) === 1)
+  const ranges = ranged.map((name) => [name, rng.below(256)] as const)
+  return { graph, tensors: fromEntries(tensors), layers: fromEntries(layers), ranges: fromEntries(ranges) }
+}
+
+/** Object.fromEntries makes '__proto__' an own property, as the decoder does. */
+const fromEntries = <T>(entries: readonly (readonly [string, T])[]): Record<string, T> => Object.fromEntries(entries)
+
+/** One dense layer without anything else, for tests of the level codes. */
+export function denseModel(rows: number, cols: number, maxLevel: 1 | 3 | 7, levels: Int8Array): Model {
+  const constants = () => quantiseUniform(new Float32Array(rows), 1)
+  return {
+    graph: {
+      inputs: [{ name: 'input', shape: [cols], scale: [1 / 255], offset: [0] }],
+      nodes: [{ op: 'dense', name: 'fc1', inputs: ['input'], units: rows }],
+      outputs: ['fc1'],
+    },
+    tensors: { fc1: { shape: [rows, cols], maxLevel, levels } },
+    layers: { fc1: { tensor: 'fc1', scale: constants(), bias: constants() } },
+    ranges: { input: 128 },
+  }
+}
