@@ -39,7 +39,8 @@ function codeStep(f: Fields, name: string, step: number): number {
 }
 
 function codeLow(f: Fields, name: string, lo: number, step: number): number {
-  const index = step > 0 ? Math.max(-MAX_GRID, Math.min(MAX_GRID, Math.round(lo / step))) : 0
+  // + 0 turns -0, which is not on the grid, into 0.
+  const index = step > 0 ? Math.max(-MAX_GRID, Math.min(MAX_GRID, Math.round(lo / step))) + 0 : 0
   if (f.bit(`${name}.offgrid`, !Object.is(gridPoint(index, step), lo), 8192)) {
     return half(codeTree(f, `${name}.lo`, halfCode(lo), 16, 6))
   }

@@ -1,17 +1,14 @@
 /** From a trained network to a model: fold batch normalisation, quantise the constants, measure activation ranges. */
 import { WhiteDwarfError } from '../errors.js'
-import { quantiseHalf, quantiseUniform } from '../format/half.js'
 import { type Folded, foldConstants, foldGraph } from '../graph/fold.js'
 import { elements } from '../graph/ir.js'
-import { type CodedArray, type LayerParams, type LevelTensor, type Model, rangeCode } from '../graph/model.js'
+import { type LayerParams, type LevelTensor, type Model, rangeCode } from '../graph/model.js'
 import { checkDataSet, type DataSet, slice } from './dataset.js'
 import { accuracy, forEachBatch, install, installConstants } from './evaluate.js'
 import { Feeder } from './feeder.js'
 import { Network } from './network.js'
+import { type ConstantBits, quantiseWeighted } from './quantise.js'
 import type { TrainedNetwork } from './trained.js'
-
-/** Bits of a quantised constant, or half precision. */
-export type ConstantBits = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 'f16'
 
 export interface ExportOptions {
   /** Images on which activation ranges are measured: training images, never test ones. */
@@ -35,33 +32,37 @@ export async function exportModel(trained: TrainedNetwork, options: ExportOption
   if (!Number.isInteger(calibrationImages) || calibrationImages < 1) {
     throw new WhiteDwarfError('E_OPTION', `calibrationImages must be a whole number from 1, got ${calibrationImages}`)
   }
+  for (const [name, bits] of Object.entries({ scaleBits, biasBits })) {
+    if (bits !== 'f16' && !(Number.isInteger(bits) && bits >= 1 && bits <= 8)) {
+      throw new WhiteDwarfError('E_OPTION', `${name} must be a whole number from 1 to 8, or 'f16', got ${String(bits)}`)
+    }
+  }
   const folded = foldGraph(trained.graph)
   const tensors: Record<string, LevelTensor> = {}
   const layers: Record<string, LayerParams> = {}
   for (const { original, name, norm } of folded.weighted) {
     const t = trained.tensors[original]
-    const { scale, bias } = foldConstants(t.constant, t.shape[0], norm === undefined ? undefined : trained.norms[norm])
+    const bn = norm === undefined ? undefined : trained.norms[norm]
+    const { scale, bias } = foldConstants(t.constant, t.shape[0], bn)
+    // An error of a scale moves the output by its share of the deviation of levels . x, one of a bias by itself.
+    const weights = scale.map((_, c) => (bn === undefined ? 1 : bn.variance[c] / t.constant ** 2))
     tensors[name] = {
       shape: t.shape,
       maxLevel: t.maxLevel,
       levels: t.levels,
       ...(t.signSeed !== undefined && { signSeed: t.signSeed }),
     }
-    layers[name] = { tensor: name, scale: quantise(scale, scaleBits, 'scaleBits'), bias: quantise(bias, biasBits, 'biasBits') }
+    layers[name] = {
+      tensor: name,
+      scale: quantiseWeighted(scale, weights, scaleBits),
+      bias: quantiseWeighted(bias, new Float64Array(bias.length).fill(1), biasBits),
+    }
   }
   const net = await Network.create(trained.graph, Math.min(128, calibration.labels.length))
   const feeder = new Feeder(net)
   installModel(net, trained, folded, layers)
   const images = slice(calibration, 0, Math.min(calibrationImages, calibration.labels.length))
   return { graph: folded.graph, tensors, layers, ranges: measureRanges(net, feeder, images, folded) }
-}
-
-function quantise(values: Float64Array, bits: ConstantBits, name: string): CodedArray {
-  if (bits === 'f16') return quantiseHalf(values)
-  if (!Number.isInteger(bits) || bits < 1 || bits > 8) {
-    throw new WhiteDwarfError('E_OPTION', `${name} must be 1 to 8 or 'f16', got ${String(bits)}`)
-  }
-  return quantiseUniform(values, bits)
 }
 
 /** The model's levels and constants in a network of the trained graph: weights are levels, batchnorm is scale and bias. */

