@@ -18,7 +18,7 @@ const SILENT: Progress = { update() {}, done() {}, failed() {} }
 
 export function startProgress(label: string, quiet: boolean): Progress {
   if (quiet) return SILENT
-  return process.stderr.isTTY ? barProgress(label) : lineProgress(label)
+  return process.stderr.isTTY && process.stderr.columns >= LEAST_COLUMNS ? barProgress(label) : lineProgress(label)
 }
 
 function timeLeft(fraction: number, start: number): string {
@@ -47,6 +47,8 @@ function lineProgress(label: string): Progress {
 }
 
 const STEPS = 1000
+/** Narrower terminals (some report 0 columns) get lines. */
+const LEAST_COLUMNS = 60
 const BAR_COLUMNS = 16
 /** The bar's own spinner, dots and spaces. */
 const MARGIN = 10

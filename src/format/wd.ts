@@ -211,5 +211,5 @@ function checkClaims(header: Header, streamBytes: number): void {
   // Eight bytes of grace: what the decoder holds, and what rounding of a few probabilities may gain.
   if (bytesNeeded > streamBytes + 8) {
     throw damaged(`the header claims weights and constants that need ${Math.ceil(bytesNeeded)} bytes, the stream has ${streamBytes}`)
-}
+  }
 }

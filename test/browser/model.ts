@@ -75,6 +75,12 @@ export function seededModel(): Uint8Array {
       fc1: constants('fc1', 32),
       fc2: constants('fc2', 10),
     },
-    ranges: { image: rangeCode(1), pool1: rangeCode(2), flatten: rangeCode(2), relu3: rangeCode(4) },
+    ranges: {
+      image: rangeCode(1),
+      pool1: rangeCode(2),
+      relu2: rangeCode(2),
+      flatten: rangeCode(2),
+      relu3: rangeCode(4),
+    },
   })
 }
