@@ -6,7 +6,7 @@
 import type { WdFile } from '../format/wd.js'
 import type { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
-import { accPlane, type Layer, requantLayer, splitPhases, type Step, type Scratch, type Tables } from './emit.js'
+import { accPlane, type Layer, requantLayer, type Scratch, type Step, splitPhases, type Tables } from './emit.js'
 import type { Op } from './lower.js'
 import { isPlanes, planesOf } from './values.js'
 import { eachTensor } from './weights.js'

@@ -5,8 +5,8 @@
 import type { PoolNode } from '../graph/ir.js'
 import { gridWords } from '../kernels/grid.js'
 import { type Lane, laneBytes } from '../kernels/ref/lanes.js'
-import type { WasmInstance } from '../wasm/exports.js'
 import type { Arena } from '../wasm/arena.js'
+import type { WasmInstance } from '../wasm/exports.js'
 import type { Geometry } from './geometry.js'
 import type { Op } from './lower.js'
 import { storedToGrid } from './lower.js'
@@ -124,7 +124,14 @@ export function splitPhases(op: WeightedOp, layer: Layer, scratch: Scratch, n: n
 }
 
 /** Accumulators of image n (or of the whole batched vector) to the layer's output value. */
-export function requantLayer(op: WeightedOp, layer: Layer, scratch: Scratch, tables: Tables, batch: number, n: number): Step[] {
+export function requantLayer(
+  op: WeightedOp,
+  layer: Layer,
+  scratch: Scratch,
+  tables: Tables,
+  batch: number,
+  n: number,
+): Step[] {
   const { x, out } = op
   const g = layer.geometry
   const grid = tables.grid(out, op.relu)
@@ -136,7 +143,20 @@ export function requantLayer(op: WeightedOp, layer: Layer, scratch: Scratch, tab
   const to = isPlanes(out) ? planesOf(out.shape, out.pad) : { plane: vectorStep(batch), pitch: vectorStep(batch) }
   const size = [layer.rows, g.outHeight, g.outWidth] as const
   const y = [out, origin(out, n), to.plane, to.pitch] as const
-  return [requantPlanes(op.name, x.lane, scratch.acc, accPlane(g, x.lane), g.pitch, ...y, size, layer.scale, layer.bias, grid)]
+  return [
+    requantPlanes(
+      op.name,
+      x.lane,
+      scratch.acc,
+      accPlane(g, x.lane),
+      g.pitch,
+      ...y,
+      size,
+      layer.scale,
+      layer.bias,
+      grid,
+    ),
+  ]
 }
 
 /** A weighted layer on the sparse kernels. */
@@ -145,7 +165,10 @@ export function emitSparse(op: WeightedOp, layer: Layer, scratch: Scratch, table
   const g = layer.geometry
   if (layer.kernel === 'scalar') {
     const args = [layer.program, layer.rows, layer.planes, x.base, scratch.acc]
-    return [{ op: op.name, kernel: `gather_scalar_${x.lane}`, args }, ...requantLayer(op, layer, scratch, tables, batch, 0)]
+    return [
+      { op: op.name, kernel: `gather_scalar_${x.lane}`, args },
+      ...requantLayer(op, layer, scratch, tables, batch, 0),
+    ]
   }
   const plane = accPlane(g, x.lane) * bytesOf(x)
   const images = isPlanes(x) ? batch : 1
@@ -154,7 +177,11 @@ export function emitSparse(op: WeightedOp, layer: Layer, scratch: Scratch, table
     const image = isPlanes(x) ? n * planesOf(x.shape, x.pad).image : 0
     const from = split.length > 0 ? scratch.phases : x.base + (image + g.start) * bytesOf(x)
     const args = [layer.program, layer.rows, layer.planes, from, scratch.acc, plane, plane / 16]
-    return [...split, { op: op.name, kernel: `gather_${x.lane}`, args }, ...requantLayer(op, layer, scratch, tables, batch, n)]
+    return [
+      ...split,
+      { op: op.name, kernel: `gather_${x.lane}`, args },
+      ...requantLayer(op, layer, scratch, tables, batch, n),
+    ]
   }).flat()
 }
 
@@ -196,7 +223,23 @@ export function emitConvert(op: Op & { kind: 'convert' }, tables: Tables, batch:
   if (!isPlanes(x)) {
     const width = x.shape[0] * vectorStep(batch)
     const scale = tables.f32([factor])
-    return [requantPlanes(op.name, x.lane, x.base, width, width, out, out.base, width, width, [1, 1, width], scale, tables.f32([0]), grid)]
+    return [
+      requantPlanes(
+        op.name,
+        x.lane,
+        x.base,
+        width,
+        width,
+        out,
+        out.base,
+        width,
+        width,
+        [1, 1, width],
+        scale,
+        tables.f32([0]),
+        grid,
+      ),
+    ]
   }
   const from = planesOf(x.shape, x.pad)
   const to = planesOf(out.shape, out.pad)
@@ -204,7 +247,21 @@ export function emitConvert(op: Op & { kind: 'convert' }, tables: Tables, batch:
   const bias = tables.f32(new Array(from.channels).fill(0))
   const size = [from.channels, from.height, from.width] as const
   return Array.from({ length: batch }, (_, n) =>
-    requantPlanes(op.name, x.lane, origin(x, n), from.plane, from.pitch, out, origin(out, n), to.plane, to.pitch, size, scale, bias, grid),
+    requantPlanes(
+      op.name,
+      x.lane,
+      origin(x, n),
+      from.plane,
+      from.pitch,
+      out,
+      origin(out, n),
+      to.plane,
+      to.pitch,
+      size,
+      scale,
+      bias,
+      grid,
+    ),
   )
 }
 
@@ -212,21 +269,58 @@ export function emitConvert(op: Op & { kind: 'convert' }, tables: Tables, batch:
 export function emitInput(op: Op & { kind: 'input' }, staging: number, tables: Tables, batch: number): Step[] {
   const { spec, out } = op
   const channels = out.shape[0]
-  const spread = (a: readonly number[]) => Array.from({ length: channels }, (_, c) => a[a.length === 1 ? 0 : c] * out.gridScale)
+  const spread = (a: readonly number[]) =>
+    Array.from({ length: channels }, (_, c) => a[a.length === 1 ? 0 : c] * out.gridScale)
   const scale = tables.f32(spread(spec.scale))
   const bias = tables.f32(spread(spec.offset))
   const grid = tables.grid(out, false)
   if (!isPlanes(out)) {
     if (batch === 1) {
-      return [{ op: op.name, kernel: `requant_vector_f32_${out.lane}`, args: [staging, out.base, channels, scale, bias, grid] }]
+      return [
+        {
+          op: op.name,
+          kernel: `requant_vector_f32_${out.lane}`,
+          args: [staging, out.base, channels, scale, bias, grid],
+        },
+      ]
     }
     const step = vectorStep(batch)
-    return [requantPlanes(op.name, 'f32', staging, step, step, out, out.base, step, step, [channels, 1, batch], scale, bias, grid)]
+    return [
+      requantPlanes(
+        op.name,
+        'f32',
+        staging,
+        step,
+        step,
+        out,
+        out.base,
+        step,
+        step,
+        [channels, 1, batch],
+        scale,
+        bias,
+        grid,
+      ),
+    ]
   }
   const to = planesOf(out.shape, out.pad)
   const pixels = to.height * to.width
   const size = [channels, to.height, to.width] as const
   return Array.from({ length: batch }, (_, n) =>
-    requantPlanes(op.name, 'f32', staging + n * channels * pixels * 4, pixels, to.width, out, origin(out, n), to.plane, to.pitch, size, scale, bias, grid),
+    requantPlanes(
+      op.name,
+      'f32',
+      staging + n * channels * pixels * 4,
+      pixels,
+      to.width,
+      out,
+      origin(out, n),
+      to.plane,
+      to.pitch,
+      size,
+      scale,
+      bias,
+      grid,
+    ),
   )
 }

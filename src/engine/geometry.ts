@@ -52,7 +52,14 @@ export function convGeometry(node: ConvNode, x: Value, out: Value): Geometry {
   const yHeight = outHeight + Math.floor((kh - 1) / sy)
   const yWidth = outWidth + Math.floor((kw - 1) / sx)
   const pitch = unit ? from.pitch : yWidth
-  const base = { offsets, start: unit ? corner : 0, pitch, outHeight, outWidth, flat: (outHeight - 1) * pitch + outWidth }
+  const base = {
+    offsets,
+    start: unit ? corner : 0,
+    pitch,
+    outHeight,
+    outWidth,
+    flat: (outHeight - 1) * pitch + outWidth,
+  }
   if (unit) {
     fill((c, u, v) => c * from.plane + u * from.pitch + v)
     return base

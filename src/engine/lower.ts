@@ -4,7 +4,16 @@
  * the zero border its readers need.
  */
 import { WhiteDwarfError } from '../errors.js'
-import { type Graph, type InputSpec, isWeighted, type Node, type Pads, type PoolNode, type Shape, type WeightedNode } from '../graph/ir.js'
+import {
+  type Graph,
+  type InputSpec,
+  isWeighted,
+  type Node,
+  type Pads,
+  type PoolNode,
+  type Shape,
+  type WeightedNode,
+} from '../graph/ir.js'
 import { rangeMax } from '../graph/model.js'
 import { gridUnit, INT8, MAX_INTEGER } from '../kernels/grid.js'
 import type { ResolvedOptions } from './options.js'
@@ -12,7 +21,14 @@ import { maxStored, type Value } from './values.js'
 
 export type Op =
   | { readonly kind: 'input'; readonly name: string; readonly spec: InputSpec; readonly out: Value }
-  | { readonly kind: 'weighted'; readonly name: string; readonly node: WeightedNode; readonly x: Value; readonly out: Value; readonly relu: boolean }
+  | {
+      readonly kind: 'weighted'
+      readonly name: string
+      readonly node: WeightedNode
+      readonly x: Value
+      readonly out: Value
+      readonly relu: boolean
+    }
   | { readonly kind: 'pool'; readonly name: string; readonly node: PoolNode; readonly x: Value; readonly out: Value }
   | { readonly kind: 'flatten'; readonly name: string; readonly x: Value; readonly out: Value }
   /** Requantises elementwise: a ReLU that stands alone, or the f32 copy of an output that other nodes use too. */
@@ -92,7 +108,10 @@ export function lower(
     } else if (node.op === 'relu') {
       ops.push({ kind: 'convert', name: node.name, x, out: define(node.name, true, x.grid, x.gridScale), relu: true })
     } else {
-      throw new WhiteDwarfError('E_GRAPH', `'${node.name}' (${node.op}) exists only in training: fold it before running`)
+      throw new WhiteDwarfError(
+        'E_GRAPH',
+        `'${node.name}' (${node.op}) exists only in training: fold it before running`,
+      )
     }
   }
   for (const name of graph.outputs) {
@@ -116,10 +135,18 @@ function rangeOf(name: string, ranges: Readonly<Record<string, number>>, readers
     if (next.length !== 1 || !['maxpool', 'flatten', 'relu'].includes(next[0].op)) break
     at = next[0].name
   }
-  throw new WhiteDwarfError('E_GRAPH', `the model has no activation range for '${name}': it can run in precision 'f32' only`)
+  throw new WhiteDwarfError(
+    'E_GRAPH',
+    `the model has no activation range for '${name}': it can run in precision 'f32' only`,
+  )
 }
 
-const widest = (a: Pads, b: Pads): Pads => [Math.max(a[0], b[0]), Math.max(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])]
+const widest = (a: Pads, b: Pads): Pads => [
+  Math.max(a[0], b[0]),
+  Math.max(a[1], b[1]),
+  Math.max(a[2], b[2]),
+  Math.max(a[3], b[3]),
+]
 
 /** Multiplies a stored integer into the grid's domain (1 for f32 lanes and unrounded values). */
 export const storedToGrid = (v: Value): number => (v.grid !== undefined && v.lane !== 'f32' ? gridUnit(v.grid) : 1)

@@ -54,7 +54,10 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
     precision,
     fp8: fp8Format(options.fp8 ?? 'e4m3'),
     dense: kernels === 'dense',
-    isa: options.isa === undefined ? undefined : oneOf<'simd' | 'relaxed' | 'reference'>('isa', options.isa, ['simd', 'relaxed', 'reference']),
+    isa:
+      options.isa === undefined
+        ? undefined
+        : oneOf<'simd' | 'relaxed' | 'reference'>('isa', options.isa, ['simd', 'relaxed', 'reference']),
     batch: whole('batch', options.batch ?? 1, 1, 256),
     maxMemory: whole('maxMemory', options.maxMemory ?? 2 ** 30, 65536, 2 ** 32),
   }
@@ -62,7 +65,10 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
 
 function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
   if (!allowed.includes(value)) {
-    throw new WhiteDwarfError('E_OPTION', `${name} must be ${allowed.map((a) => `'${a}'`).join(' or ')}, got '${value}'`)
+    throw new WhiteDwarfError(
+      'E_OPTION',
+      `${name} must be ${allowed.map((a) => `'${a}'`).join(' or ')}, got '${value}'`,
+    )
   }
   return value
 }

@@ -2,16 +2,28 @@
  * The plan of a session: which kernel runs each layer and why, where everything lies in memory, and the list of kernel
  * calls that make one run.
  */
-import type { InputSpec, Shape } from '../graph/ir.js'
-import { elements } from '../graph/ir.js'
+
 import { codedValues } from '../format/half.js'
 import type { WdFile, WdTensor } from '../format/wd.js'
+import type { InputSpec, Shape } from '../graph/ir.js'
+import { elements } from '../graph/ir.js'
 import { planesOf as digitPlanes } from '../kernels/levels.js'
 import { laneBytes } from '../kernels/ref/lanes.js'
 import { type Arena, SLACK } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
 import { emitDense, loadDenseWeights } from './dense.js'
-import { accPlane, emitConvert, emitFlatten, emitInput, emitPool, emitSparse, type Layer, type Scratch, type Step, Tables } from './emit.js'
+import {
+  accPlane,
+  emitConvert,
+  emitFlatten,
+  emitInput,
+  emitPool,
+  emitSparse,
+  type Layer,
+  type Scratch,
+  type Step,
+  Tables,
+} from './emit.js'
 import { type Geometry, weightedGeometry } from './geometry.js'
 import { chooseLanes, type LevelSums, sumBound } from './lanes.js'
 import { lower, type Op } from './lower.js'
@@ -60,12 +72,20 @@ type WeightedOp = Op & { readonly kind: 'weighted' }
  * Lays out memory, decodes the weights straight into row programs and emits the steps.
  * @throws WhiteDwarfError E_MEMORY, E_GRAPH, E_FORMAT
  */
-export function buildPlan(bytes: Uint8Array, file: WdFile, instance: WasmInstance, arena: Arena, options: ResolvedOptions): Plan {
+export function buildPlan(
+  bytes: Uint8Array,
+  file: WdFile,
+  instance: WasmInstance,
+  arena: Arena,
+  options: ResolvedOptions,
+): Plan {
   const { batch } = options
   const lowered = lower(file.graph, file.shapes, file.ranges, options)
   const weighted = lowered.ops.filter((op): op is WeightedOp => op.kind === 'weighted')
   const scalar = (op: Op) => op.kind === 'weighted' && !isPlanes(op.x) && batch === 1
 
+  // Offset tables of columns are the largest thing made outside of the arena.
+  for (const tensor of file.tensors) arena.check(tensor.cols * 16)
   const geometries = new Map<string, Geometry>()
   for (const op of weighted) geometries.set(op.name, weightedGeometry(op.node, op.x, op.out, batch))
   const geometryOf = (op: Op) => geometries.get(op.name) as Geometry
@@ -99,7 +119,13 @@ export function buildPlan(bytes: Uint8Array, file: WdFile, instance: WasmInstanc
     }
   })
   const dense = options.dense
-    ? loadDenseWeights(bytes, file, instance, arena, (tensor) => !weighted.some((op) => scalar(op) && file.layers[op.name].tensor === tensor))
+    ? loadDenseWeights(
+        bytes,
+        file,
+        instance,
+        arena,
+        (tensor) => !weighted.some((op) => scalar(op) && file.layers[op.name].tensor === tensor),
+      )
     : undefined
 
   for (const value of lowered.values) {
@@ -166,7 +192,9 @@ export function buildPlan(bytes: Uint8Array, file: WdFile, instance: WasmInstanc
         break
     }
   }
-  const outputs = new Map([...lowered.outputs].map(([name, value]): [string, OutputPort] => [name, { shape: value.shape, value }]))
+  const outputs = new Map(
+    [...lowered.outputs].map(([name, value]): [string, OutputPort] => [name, { shape: value.shape, value }]),
+  )
   return { steps, inputs, outputs, layers }
 }
 
@@ -178,7 +206,14 @@ function inputPort(spec: InputSpec, out: Value, arena: Arena, batch: number): In
 }
 
 /** Copies image n of an output out of memory, row by row. */
-export function readOutput(memory: ArrayBuffer, port: OutputPort, batch: number, n: number, to: Float32Array, offset: number): void {
+export function readOutput(
+  memory: ArrayBuffer,
+  port: OutputPort,
+  batch: number,
+  n: number,
+  to: Float32Array,
+  offset: number,
+): void {
   const { value } = port
   if (!isPlanes(value)) {
     const step = vectorStep(batch)

@@ -4,7 +4,7 @@ import { elements, type Shape } from '../graph/ir.js'
 import { checkTensor, type DType, Tensor, type TensorLike } from '../tensor.js'
 import { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
-import { bestIsa, instantiate, type Isa } from '../wasm/load.js'
+import { bestIsa, type Isa, instantiate } from '../wasm/load.js'
 import { type Precision, type ResolvedOptions, resolveOptions, type SessionOptions } from './options.js'
 import { buildPlan, type InputPort, type LayerPlan, type Plan, readOutput } from './plan.js'
 import { loadBytes, type ModelSource } from './source.js'
@@ -75,7 +75,11 @@ export class InferenceSession<In extends string = string, Out extends string = s
       shape: spec.shape,
       types: ['float32', 'uint8'],
     }))
-    this.outputs = [...plan.outputs].map(([name, port]) => ({ name: name as Out, shape: port.shape, types: ['float32'] }))
+    this.outputs = [...plan.outputs].map(([name, port]) => ({
+      name: name as Out,
+      shape: port.shape,
+      types: ['float32'],
+    }))
   }
 
   /**
@@ -202,7 +206,10 @@ export class InferenceSession<In extends string = string, Out extends string = s
         throw new WhiteDwarfError('E_SHAPE', `input '${port.name}' must have shape ${wanted}, got [${dims.join(', ')}]`)
       }
       if (dims[0] < 1 || (count !== -1 && dims[0] !== count)) {
-        throw new WhiteDwarfError('E_SHAPE', `input '${port.name}' has ${dims[0]} images, expected ${count === -1 ? 'at least 1' : count}`)
+        throw new WhiteDwarfError(
+          'E_SHAPE',
+          `input '${port.name}' has ${dims[0]} images, expected ${count === -1 ? 'at least 1' : count}`,
+        )
       }
       count = dims[0]
     }
@@ -224,7 +231,10 @@ export class InferenceSession<In extends string = string, Out extends string = s
     const staged = port.elementStep === 1 ? images * size : size * port.elementStep
     const bad = instance.exports.count_nonfinite(port.staging, staged)
     if (bad > 0) {
-      throw new WhiteDwarfError('E_DATA', `input '${port.spec.name}' holds ${bad} values that are NaN or infinite: expected finite numbers`)
+      throw new WhiteDwarfError(
+        'E_DATA',
+        `input '${port.spec.name}' holds ${bad} values that are NaN or infinite: expected finite numbers`,
+      )
     }
   }
 }

@@ -20,7 +20,8 @@ export async function loadBytes(source: ModelSource, signal?: AbortSignal): Prom
   }
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
   const tag = Object.prototype.toString.call(source)
-  if (tag === '[object ArrayBuffer]' || tag === '[object SharedArrayBuffer]') return new Uint8Array(source as ArrayBuffer)
+  if (tag === '[object ArrayBuffer]' || tag === '[object SharedArrayBuffer]')
+    return new Uint8Array(source as ArrayBuffer)
   throw new WhiteDwarfError('E_OPTION', `a model is a path, a URL, an ArrayBuffer or a Uint8Array, got ${tag}`)
 }
 
@@ -38,7 +39,10 @@ async function fetchOrRead(location: string, signal?: AbortSignal): Promise<Uint
   try {
     const response = await fetch(location, signal === undefined ? {} : { signal })
     if (!response.ok) {
-      throw new WhiteDwarfError('E_IO', `could not load ${location}: the server answered ${response.status} ${response.statusText}`)
+      throw new WhiteDwarfError(
+        'E_IO',
+        `could not load ${location}: the server answered ${response.status} ${response.statusText}`,
+      )
     }
     return new Uint8Array(await response.arrayBuffer())
   } catch (cause) {

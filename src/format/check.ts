@@ -28,12 +28,20 @@ export function checkedHeader(model: Model): Header {
       index.set(layer.tensor, at)
       checkName(layer.tensor)
       checkTensor(layer.tensor, t)
-      const header = { name: layer.tensor, shape: t.shape, maxLevel: t.maxLevel, mode: 'context', ...planeOf(graph, shapes, node) } as const
+      const header = {
+        name: layer.tensor,
+        shape: t.shape,
+        maxLevel: t.maxLevel,
+        mode: 'context',
+        ...planeOf(graph, shapes, node),
+      } as const
       tensors.push(t.signSeed === undefined ? header : { ...header, signSeed: t.signSeed })
     }
     const wanted = weightShape(node, shapes.get(node.inputs[0]) as readonly number[])
     if (t.shape.join() !== wanted.join()) {
-      throw refuse(`'${node.name}' has weights of shape [${wanted.join(', ')}], but its tensor '${layer.tensor}' has [${t.shape.join(', ')}]`)
+      throw refuse(
+        `'${node.name}' has weights of shape [${wanted.join(', ')}], but its tensor '${layer.tensor}' has [${t.shape.join(', ')}]`,
+      )
     }
     layers.push({ node: node.name, tensor: at })
   }
@@ -41,11 +49,13 @@ export function checkedHeader(model: Model): Header {
     if (!index.has(name)) throw refuse(`level tensor '${name}' is not used by any node`)
   }
   for (const name of Object.keys(model.layers)) {
-    if (!layers.some((l) => l.node === name)) throw refuse(`layers has an entry '${name}', but no weighted node is called so`)
+    if (!layers.some((l) => l.node === name))
+      throw refuse(`layers has an entry '${name}', but no weighted node is called so`)
   }
   for (const [name, code] of Object.entries(model.ranges)) {
     if (!shapes.has(name)) throw refuse(`ranges has an entry '${name}', but no value is called so`)
-    if (!Number.isInteger(code) || code < 0 || code > 255) throw refuse(`the range code of '${name}' is ${code}, expected 0 to 255`)
+    if (!Number.isInteger(code) || code < 0 || code > 255)
+      throw refuse(`the range code of '${name}' is ${code}, expected 0 to 255`)
   }
   return { graph, shapes, tensors, layers, ranges: model.ranges }
 }
@@ -55,10 +65,13 @@ function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefine
 }
 
 function checkArray(node: string, what: string, a: CodedArray, channels: number): void {
-  if (a.codes.length !== channels) throw refuse(`'${node}' has ${a.codes.length} codes of ${what}, expected ${channels}`)
+  if (a.codes.length !== channels)
+    throw refuse(`'${node}' has ${a.codes.length} codes of ${what}, expected ${channels}`)
   if (a.kind === 'f16') return
-  if (!Number.isInteger(a.bits) || a.bits < 1 || a.bits > 8) throw refuse(`'${node}': ${what} has ${a.bits} bits, expected 1 to 8`)
-  if (a.codes.some((code) => code >= 2 ** a.bits)) throw refuse(`'${node}': a code of ${what} needs more than ${a.bits} bits`)
+  if (!Number.isInteger(a.bits) || a.bits < 1 || a.bits > 8)
+    throw refuse(`'${node}': ${what} has ${a.bits} bits, expected 1 to 8`)
+  if (a.codes.some((code) => code >= 2 ** a.bits))
+    throw refuse(`'${node}': a code of ${what} needs more than ${a.bits} bits`)
 }
 
 function checkTensor(name: string, t: LevelTensor): void {
@@ -82,7 +95,8 @@ function checkGraph(graph: Graph): void {
   if (graph.inputs.length > MAX_INPUTS) throw refuse(`${graph.inputs.length} inputs, at most ${MAX_INPUTS}`)
   if (graph.outputs.length > MAX_OUTPUTS) throw refuse(`${graph.outputs.length} outputs, at most ${MAX_OUTPUTS}`)
   for (const input of graph.inputs) {
-    if (input.shape.length > MAX_RANK) throw refuse(`input '${input.name}' has ${input.shape.length} dimensions, at most ${MAX_RANK}`)
+    if (input.shape.length > MAX_RANK)
+      throw refuse(`input '${input.name}' has ${input.shape.length} dimensions, at most ${MAX_RANK}`)
     for (const v of [...input.scale, ...input.offset]) {
       if (!Number.isFinite(v)) throw refuse(`input '${input.name}' has a scale or offset of ${v}`)
     }
@@ -91,8 +105,10 @@ function checkGraph(graph: Graph): void {
 }
 
 function checkName(name: string): void {
-  if (new TextEncoder().encode(name).length > MAX_NAME_BYTES) throw refuse(`the name '${name.slice(0, 40)}...' is longer than ${MAX_NAME_BYTES} bytes`)
+  if (new TextEncoder().encode(name).length > MAX_NAME_BYTES)
+    throw refuse(`the name '${name.slice(0, 40)}...' is longer than ${MAX_NAME_BYTES} bytes`)
   if (!isWellFormed(name)) throw refuse('a name holds half a surrogate pair')
 }
 
-const isWellFormed = (name: string) => !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(name)
+const isWellFormed = (name: string) =>
+  !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(name)

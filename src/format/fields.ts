@@ -74,7 +74,8 @@ export class Fields {
   /** A number that is usually `expected`; else its distance, sign first. */
   near(name: string, value: number, expected: number, min: number, max: number): number {
     if (!this.bit(`${name}.differs`, value !== expected)) {
-      if (expected < min || expected > max) throw new WhiteDwarfError('E_FORMAT', `damaged .wd file: '${name}' is out of range`)
+      if (expected < min || expected > max)
+        throw new WhiteDwarfError('E_FORMAT', `damaged .wd file: '${name}' is out of range`)
       return expected
     }
     const below = this.bit(`${name}.below`, value < expected)

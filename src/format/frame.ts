@@ -18,7 +18,10 @@ export function readFrame(bytes: Uint8Array): { sections: Section[]; begin: numb
     throw new WhiteDwarfError('E_FORMAT', `not a .wd file: it must begin with 'WD', got ${describeStart(bytes)}`)
   }
   if ((bytes[2] & 127) !== VERSION) {
-    throw new WhiteDwarfError('E_FORMAT', `.wd version ${bytes[2] & 127}: this release reads version ${VERSION}, update whitedwarf`)
+    throw new WhiteDwarfError(
+      'E_FORMAT',
+      `.wd version ${bytes[2] & 127}: this release reads version ${VERSION}, update whitedwarf`,
+    )
   }
   const reader = { bytes, at: 3, end: bytes.length }
   const total = varint(reader)

@@ -3,14 +3,34 @@
  * in both directions: while encoding, `given` holds the values; while decoding it is absent.
  */
 import { WhiteDwarfError } from '../errors.js'
-import { elements, type Graph, type InputSpec, inferShapes, isWeighted, type Node, type Pads, type Pair, type Shape, weightShape } from '../graph/ir.js'
+import {
+  elements,
+  type Graph,
+  type InputSpec,
+  inferShapes,
+  isWeighted,
+  type Node,
+  type Pads,
+  type Pair,
+  type Shape,
+  weightShape,
+} from '../graph/ir.js'
 import type { Fields } from './fields.js'
 import { damaged, MAX_INPUTS, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK } from './limits.js'
 import { NameCoder } from './names.js'
 import { MAX_SIGN_SEED } from './signs.js'
 
 /** Operation codes. 0 and all not listed are reserved. */
-const OPS: readonly (Node['op'] | undefined)[] = [undefined, 'conv2d', 'dense', 'relu', 'maxpool', 'avgpool', 'flatten', 'batchnorm']
+const OPS: readonly (Node['op'] | undefined)[] = [
+  undefined,
+  'conv2d',
+  'dense',
+  'relu',
+  'maxpool',
+  'avgpool',
+  'flatten',
+  'batchnorm',
+]
 
 /** Ways of coding a level tensor; the numbers are those of the file. */
 export const MODES = ['context', 'runs'] as const
@@ -61,7 +81,9 @@ export function codeHeader(f: Fields, given?: Header): Header {
       names.set(t.name, tensor)
       tensors.push(t)
     } else if (tensors[tensor].shape.join() !== shape.join()) {
-      throw damaged(`'${node.name}' has weights [${shape.join(', ')}], but shares a tensor of [${tensors[tensor].shape.join(', ')}]`)
+      throw damaged(
+        `'${node.name}' has weights [${shape.join(', ')}], but shares a tensor of [${tensors[tensor].shape.join(', ')}]`,
+      )
     }
     layers.push({ node: node.name, tensor })
   }
@@ -117,10 +139,14 @@ function codeInput(f: Fields, index: number, given?: InputSpec): InputSpec {
   for (let i = 0; i < rank; i++) {
     const g = given?.shape[i] ?? 1
     const square = rank === 3 && i === 2
-    shape.push(1 + (square ? f.near('width', g - 1, shape[1] - 1, 0, MAX_DIM - 1) : f.uint(`dim${i}`, g - 1, MAX_DIM - 1)))
+    shape.push(
+      1 + (square ? f.near('width', g - 1, shape[1] - 1, 0, MAX_DIM - 1) : f.uint(`dim${i}`, g - 1, MAX_DIM - 1)),
+    )
   }
   const usual = index === 0 ? (rank === 3 ? 'image' : 'input') : `input${index + 1}`
-  const name = f.rare('input.named', given !== undefined && given.name !== usual) ? f.text('name', given?.name ?? '', MAX_NAME_BYTES) : usual
+  const name = f.rare('input.named', given !== undefined && given.name !== usual)
+    ? f.text('name', given?.name ?? '', MAX_NAME_BYTES)
+    : usual
   const bytes = given !== undefined && isList(given.scale, [1 / 255]) && isList(given.offset, [0])
   if (!f.bit('input.other', !bytes, 8192)) return { name, shape, scale: [1 / 255], offset: [0] }
   const scale = codeNumbers(f, 'input.scale', shape[0], given?.scale)
@@ -128,7 +154,8 @@ function codeInput(f: Fields, index: number, given?: InputSpec): InputSpec {
   return { name, shape, scale, offset }
 }
 
-const isList = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((v, i) => Object.is(v, b[i]))
+const isList = (a: readonly number[], b: readonly number[]) =>
+  a.length === b.length && a.every((v, i) => Object.is(v, b[i]))
 
 /** One number for all channels, or one for each. */
 function codeNumbers(f: Fields, name: string, channels: number, given?: readonly number[]): number[] {
@@ -174,14 +201,19 @@ function codeAttributes(f: Fields, op: Node['op'], g: Node | undefined): object 
 /** Height, then the width, which is usually the same. `usual`, where there is one, is the height to expect. */
 function codePair(f: Fields, name: string, given?: Pair, usual?: number): Pair {
   const y = given?.[0] ?? 1
-  const height = 1 + (usual === undefined ? f.uint(`${name}.y`, y - 1, MAX_DIM - 1) : f.near(`${name}.y`, y - 1, usual - 1, 0, MAX_DIM - 1))
+  const height =
+    1 +
+    (usual === undefined
+      ? f.uint(`${name}.y`, y - 1, MAX_DIM - 1)
+      : f.near(`${name}.y`, y - 1, usual - 1, 0, MAX_DIM - 1))
   const width = 1 + f.near(`${name}.x`, (given?.[1] ?? 1) - 1, height - 1, 0, MAX_DIM - 1)
   return [height, width]
 }
 
 /** None, or as much as keeps the size of an image at stride 1, or four numbers. */
 function codePads(f: Fields, name: string, kernel: Pair, given?: Pads): Pads {
-  if (!f.bit(`${name}.padded`, given?.some((p) => p !== 0) ?? false, name === 'pool' ? 2048 : 32768)) return [0, 0, 0, 0]
+  if (!f.bit(`${name}.padded`, given?.some((p) => p !== 0) ?? false, name === 'pool' ? 2048 : 32768))
+    return [0, 0, 0, 0]
   const [y, x] = [(kernel[0] - 1) >> 1, (kernel[1] - 1) >> 1]
   const same: Pads = [y, x, kernel[0] - 1 - y, kernel[1] - 1 - x]
   if (!f.bit(`${name}.unsame`, given?.join() !== same.join(), 8192)) return same
@@ -196,7 +228,9 @@ function codeTensorRef(f: Fields, tensor: number, count: number): number {
 }
 
 function codeTensor(f: Fields, node: string, shape: Shape, usual: Plane, given?: TensorHeader): TensorHeader {
-  const name = f.rare('tensor.named', given !== undefined && given.name !== node) ? f.text('name', given?.name ?? '', MAX_NAME_BYTES) : node
+  const name = f.rare('tensor.named', given !== undefined && given.name !== node)
+    ? f.text('name', given?.name ?? '', MAX_NAME_BYTES)
+    : node
   // Kinds from 2 on are reserved for tensors that are not plain levels.
   const kind = f.uint('tensor.kind', given === undefined ? 0 : MODES.indexOf(given.mode), 255)
   if (kind >= MODES.length) {
@@ -205,7 +239,9 @@ function codeTensor(f: Fields, node: string, shape: Shape, usual: Plane, given?:
   const wide = f.bit('tensor.wide', given !== undefined && given.maxLevel > 1)
   const maxLevel = wide ? (f.bit('tensor.seven', given?.maxLevel === 7) ? 7 : 3) : 1
   const cols = elements(shape) / shape[0]
-  const other = shape.length === 2 && f.rare('tensor.plane', given !== undefined && (given.plane !== usual.plane || given.width !== usual.width))
+  const other =
+    shape.length === 2 &&
+    f.rare('tensor.plane', given !== undefined && (given.plane !== usual.plane || given.width !== usual.width))
   const plane = other ? 1 + f.uint('plane', (given?.plane ?? 1) - 1, cols - 1) : usual.plane
   const width = other ? f.uint('plane.width', given?.width ?? 0, plane) : usual.width
   if (cols % plane !== 0) throw damaged(`planes of ${plane} do not divide ${cols} columns`)
@@ -235,11 +271,16 @@ export function planeOf(graph: Graph, shapes: ReadonlyMap<string, Shape>, node: 
 function codeRanges(f: Fields, graph: Graph, given?: Readonly<Record<string, number>>): Record<string, number> {
   const consumed = new Set(graph.nodes.filter(isWeighted).map((node) => node.inputs[0]))
   const values = [...graph.inputs, ...graph.nodes].map((v) => v.name)
-  const unusual = f.rare('ranges.other', given !== undefined && values.some((v) => Object.hasOwn(given, v) !== consumed.has(v)))
+  const unusual = f.rare(
+    'ranges.other',
+    given !== undefined && values.some((v) => Object.hasOwn(given, v) !== consumed.has(v)),
+  )
   const ranges: Record<string, number> = {}
   let expected = 128
   for (const value of values) {
-    const present = unusual ? f.bit('ranges.present', given !== undefined && Object.hasOwn(given, value)) : consumed.has(value)
+    const present = unusual
+      ? f.bit('ranges.present', given !== undefined && Object.hasOwn(given, value))
+      : consumed.has(value)
     if (!present) continue
     const code = f.near('range', given?.[value] ?? 0, expected, 0, 255)
     setOwn(ranges, value, code)

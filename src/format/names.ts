@@ -25,9 +25,18 @@ export class NameCoder {
 
   code(f: Fields, op: Node['op'], name: string): string {
     const word = this.words.get(op) as string
-    const guesses = [`${word}${(this.numbers.get(word) ?? 0) + 1}`, word, `${word}${this.last}`, `${word}${this.last + 1}`]
+    const guesses = [
+      `${word}${(this.numbers.get(word) ?? 0) + 1}`,
+      word,
+      `${word}${this.last}`,
+      `${word}${this.last + 1}`,
+    ]
     let guess = 0
-    while (guess < guesses.length && f.bit(`name.${op}.not${guess}`, name !== guesses[guess], guess === 0 ? 4096 : 32768)) guess++
+    while (
+      guess < guesses.length &&
+      f.bit(`name.${op}.not${guess}`, name !== guesses[guess], guess === 0 ? 4096 : 32768)
+    )
+      guess++
     const coded = guess < guesses.length ? guesses[guess] : f.text('name', name, MAX_NAME_BYTES)
     this.learn(op, coded)
     return coded

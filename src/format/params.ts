@@ -9,7 +9,8 @@ export function codeArray(f: Fields, name: string, layer: number, count: number,
   if (f.bit(`${name}.f16`, a?.kind === 'f16', 4096)) {
     const given = a?.kind === 'f16' ? a.codes : undefined
     const codes = new Uint16Array(count)
-    for (let i = 0; i < count && !f.coder.overrun; i++) codes[i] = codeTree(f, `${name}.${layer}.half`, given?.[i] ?? 0, 16, 8, 4, 32)
+    for (let i = 0; i < count && !f.coder.overrun; i++)
+      codes[i] = codeTree(f, `${name}.${layer}.half`, given?.[i] ?? 0, 16, 8, 4, 32)
     return { kind: 'f16', codes }
   }
   const u = a?.kind === 'uniform' ? a : undefined
@@ -17,12 +18,21 @@ export function codeArray(f: Fields, name: string, layer: number, count: number,
   const step = codeStep(f, name, u?.step ?? 0)
   const lo = codeLow(f, name, u?.lo ?? 0, step)
   const codes = new Uint8Array(count)
-  for (let i = 0; i < count && !f.coder.overrun; i++) codes[i] = codeTree(f, `${name}.${layer}`, u?.codes[i] ?? 0, bits, bits, 4, 32)
+  for (let i = 0; i < count && !f.coder.overrun; i++)
+    codes[i] = codeTree(f, `${name}.${layer}`, u?.codes[i] ?? 0, bits, bits, 4, 32)
   return { kind: 'uniform', bits, lo, step, codes }
 }
 
 /** A value of `bits` bits, highest first; the first `adaptive` of them as a tree of adaptive decisions. */
-function codeTree(f: Fields, name: string, value: number, bits: number, adaptive: number, first?: number, last?: number): number {
+function codeTree(
+  f: Fields,
+  name: string,
+  value: number,
+  bits: number,
+  adaptive: number,
+  first?: number,
+  last?: number,
+): number {
   let node = 1
   for (let i = bits - 1; i >= bits - adaptive; i--) {
     node = node * 2 + (f.bit(`${name}.${node}`, ((value >>> i) & 1) === 1, undefined, first, last) ? 1 : 0)

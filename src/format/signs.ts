@@ -14,7 +14,10 @@ export function seededSigns(shape: readonly number[], seed: number): Int8Array {
     throw new WhiteDwarfError('E_OPTION', `sign seed must be a whole number from 0 to ${MAX_SIGN_SEED}, got ${seed}`)
   }
   if (shape.length !== 2 && shape.length !== 4) {
-    throw new WhiteDwarfError('E_SHAPE', `seeded signs need a shape [out, in] or [out, in, kh, kw], got [${shape.join(', ')}]`)
+    throw new WhiteDwarfError(
+      'E_SHAPE',
+      `seeded signs need a shape [out, in] or [out, in, kh, kw], got [${shape.join(', ')}]`,
+    )
   }
   const rows = shape[0]
   const cols = shape.slice(1).reduce((a, b) => a * b, 1)

@@ -13,8 +13,8 @@
 import { elements, type Graph, type Shape } from '../graph/ir.js'
 import type { LayerParams, LevelTensor, Model } from '../graph/model.js'
 import { RangeDecoder, RangeEncoder } from '../kernels/ref/entropy/coder.js'
-import { Fields } from './fields.js'
 import { checkedHeader } from './check.js'
+import { Fields } from './fields.js'
 import { CHECKSUM_BYTES, frame, readFrame, type Section, VERSION } from './frame.js'
 import { codeHeader, type Header, type LayerHeader, type Mode, setOwn, type TensorHeader } from './header.js'
 import { LevelCoder, largest, matrixOf, rowClasses, tensorArguments } from './levels.js'
@@ -79,20 +79,24 @@ export interface WdFile {
  */
 export function encodeModel(model: Model, options: EncodeOptions = {}): Uint8Array {
   const header = checkedHeader(model)
-  if (options.mode !== undefined) return encodeWith(model, header, header.tensors.map(() => options.mode as Mode), options)
-  // All tensors in one mode first, then tensor by tensor whatever is smaller.
-  const modes = header.tensors.map((t): Mode => (elements(t.shape) > CONTEXT_LIMIT ? 'runs' : 'context'))
-  let best = encodeWith(model, header, modes, options)
-  for (let i = 0; i < modes.length; i++) {
-    if (modes[i] === 'runs' || modes.length > 64) continue
-    const other = encodeWith(model, header, modes.map((m, k) => (k === i ? 'runs' : m)), options)
-    if (other.length < best.length) {
-      best = other
-      modes[i] = 'runs'
-    }
-  }
-  return best
+  const sections = options.sections ?? []
+  const inMode = (mode: Mode) =>
+    encodeWith(
+      model,
+      header,
+      header.tensors.map(() => mode),
+      sections,
+    )
+  if (options.mode !== undefined) return inMode(options.mode).bytes
+  const runs = inMode('runs')
+  const context = encodeWith(model, header, header.tensors.map(fastIfLarge), sections)
+  // Each tensor in the mode in which it was smaller: nearly always the best, as tensors hardly depend on each other.
+  const modes = header.tensors.map((t, i) => (context.tensorBits[i] <= runs.tensorBits[i] ? fastIfLarge(t) : 'runs'))
+  const candidates = [context, encodeWith(model, header, modes, sections), runs]
+  return candidates.reduce((best, c) => (c.bytes.length < best.bytes.length ? c : best)).bytes
 }
+
+const fastIfLarge = (t: TensorHeader): Mode => (elements(t.shape) > CONTEXT_LIMIT ? 'runs' : 'context')
 
 /** Reads a whole model. Round trip: encodeModel(decodeModel(bytes)) gives bytes written by encodeModel again. */
 export function decodeModel(bytes: Uint8Array): Model {
@@ -170,15 +174,24 @@ function resume(bytes: Uint8Array, at: StreamPosition): RangeDecoder {
   return RangeDecoder.resume(bytes, at.range, at.code, at.next, at.end)
 }
 
-function encodeWith(model: Model, header: Header, modes: readonly Mode[], options: EncodeOptions): Uint8Array {
-  const withModes = { ...header, tensors: header.tensors.map((t, i) => ({ ...t, mode: modes[i] })) }
+interface Encoded {
+  readonly bytes: Uint8Array
+  readonly tensorBits: readonly number[]
+}
+
+function encodeWith(model: Model, header: Header, modes: readonly Mode[], sections: readonly Section[]): Encoded {
+  const tensors = header.tensors.map((t, i) => ({ ...t, mode: modes[i] }))
   const coder = new RangeEncoder()
   const f = new Fields(coder)
-  codeHeader(f, withModes)
-  const classes = classesOf(header, codeParams(f, withModes, model))
-  const levelCoder = new LevelCoder(coder, withModes.tensors)
-  withModes.tensors.forEach((t, i) => levelCoder.encode(t, classes[i], model.tensors[t.name].levels))
-  return frame(coder.finish(), options.sections ?? [])
+  codeHeader(f, { ...header, tensors })
+  const classes = classesOf(header, codeParams(f, header, model))
+  const levelCoder = new LevelCoder(coder, tensors)
+  const tensorBits = tensors.map((t, i) => {
+    const before = coder.bits
+    levelCoder.encode(t, classes[i], model.tensors[t.name].levels)
+    return coder.bits - before
+  })
+  return { bytes: frame(coder.finish(), sections), tensorBits }
 }
 
 /** Scales and biases of all layers, in node order. */
@@ -210,6 +223,8 @@ function checkClaims(header: Header, streamBytes: number): void {
   for (const { shape, mode } of header.tensors) bytesNeeded += elements(shape) / WEIGHTS_PER_BYTE[mode]
   // Eight bytes of grace: what the decoder holds, and what rounding of a few probabilities may gain.
   if (bytesNeeded > streamBytes + 8) {
-    throw damaged(`the header claims weights and constants that need ${Math.ceil(bytesNeeded)} bytes, the stream has ${streamBytes}`)
+    throw damaged(
+      `the header claims weights and constants that need ${Math.ceil(bytesNeeded)} bytes, the stream has ${streamBytes}`,
+    )
   }
 }

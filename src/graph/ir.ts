@@ -88,7 +88,10 @@ export function inferShapes(graph: Graph): Map<string, Shape> {
   const declare = (name: string, shape: Shape) => {
     if (shapes.has(name)) throw new WhiteDwarfError('E_GRAPH', `two values are called '${name}': names must be unique`)
     if (elements(shape) > MAX_ELEMENTS) {
-      throw new WhiteDwarfError('E_SHAPE', `'${name}' has shape [${shape.join(', ')}]: more than ${MAX_ELEMENTS} elements`)
+      throw new WhiteDwarfError(
+        'E_SHAPE',
+        `'${name}' has shape [${shape.join(', ')}]: more than ${MAX_ELEMENTS} elements`,
+      )
     }
     shapes.set(name, shape)
   }
@@ -97,7 +100,10 @@ export function inferShapes(graph: Graph): Map<string, Shape> {
     const channels = input.shape[0]
     for (const a of [input.scale, input.offset]) {
       if (a.length !== 1 && a.length !== channels) {
-        throw new WhiteDwarfError('E_SHAPE', `input '${input.name}': needs 1 or ${channels} scales and offsets, got ${a.length}`)
+        throw new WhiteDwarfError(
+          'E_SHAPE',
+          `input '${input.name}': needs 1 or ${channels} scales and offsets, got ${a.length}`,
+        )
       }
     }
     declare(input.name, input.shape)
@@ -108,7 +114,10 @@ export function inferShapes(graph: Graph): Map<string, Shape> {
     }
     const x = shapes.get(node.inputs[0])
     if (x === undefined) {
-      throw new WhiteDwarfError('E_GRAPH', `'${node.name}' (${node.op}) uses '${node.inputs[0]}', which no earlier node makes`)
+      throw new WhiteDwarfError(
+        'E_GRAPH',
+        `'${node.name}' (${node.op}) uses '${node.inputs[0]}', which no earlier node makes`,
+      )
     }
     declare(node.name, nodeShape(node, x))
   }
@@ -138,7 +147,10 @@ function nodeShape(node: Node, x: Shape): Shape {
     }
     case 'dense':
       if (x.length !== 1) {
-        throw new WhiteDwarfError('E_SHAPE', `'${node.name}' (dense) needs a vector, got [${x.join(', ')}]: add a flatten before it`)
+        throw new WhiteDwarfError(
+          'E_SHAPE',
+          `'${node.name}' (dense) needs a vector, got [${x.join(', ')}]: add a flatten before it`,
+        )
       }
       checkDims(node.name, [node.units])
       if (node.units * x[0] > MAX_ELEMENTS) {
@@ -148,7 +160,12 @@ function nodeShape(node: Node, x: Shape): Shape {
     case 'maxpool':
     case 'avgpool': {
       const [h, w] = windowed(node, x)
-      if (node.pad[0] >= node.kernel[0] || node.pad[2] >= node.kernel[0] || node.pad[1] >= node.kernel[1] || node.pad[3] >= node.kernel[1]) {
+      if (
+        node.pad[0] >= node.kernel[0] ||
+        node.pad[2] >= node.kernel[0] ||
+        node.pad[1] >= node.kernel[1] ||
+        node.pad[3] >= node.kernel[1]
+      ) {
         throw new WhiteDwarfError('E_SHAPE', `'${node.name}' (${node.op}): padding must be smaller than the kernel`)
       }
       return [x[0], h, w]
@@ -166,7 +183,10 @@ function nodeShape(node: Node, x: Shape): Shape {
 /** Output height and width of a sliding window; checks kernel, stride and padding. */
 function windowed(node: ConvNode | PoolNode, x: Shape): [number, number] {
   if (x.length !== 3) {
-    throw new WhiteDwarfError('E_SHAPE', `'${node.name}' (${node.op}) needs [channels, height, width], got [${x.join(', ')}]`)
+    throw new WhiteDwarfError(
+      'E_SHAPE',
+      `'${node.name}' (${node.op}) needs [channels, height, width], got [${x.join(', ')}]`,
+    )
   }
   checkDims(node.name, node.kernel)
   checkDims(node.name, node.stride)
@@ -176,7 +196,10 @@ function windowed(node: ConvNode | PoolNode, x: Shape): [number, number] {
   const size = (axis: 0 | 1) => {
     const span = x[1 + axis] + node.pad[axis] + node.pad[axis + 2] - node.kernel[axis]
     if (span < 0) {
-      throw new WhiteDwarfError('E_SHAPE', `'${node.name}' (${node.op}): kernel ${node.kernel.join('x')} is larger than the padded image ${x.join('x')}`)
+      throw new WhiteDwarfError(
+        'E_SHAPE',
+        `'${node.name}' (${node.op}): kernel ${node.kernel.join('x')} is larger than the padded image ${x.join('x')}`,
+      )
     }
     return Math.floor(span / node.stride[axis]) + 1
   }
@@ -185,6 +208,9 @@ function windowed(node: ConvNode | PoolNode, x: Shape): [number, number] {
 
 function checkDims(name: string, dims: readonly number[]): void {
   if (dims.length === 0 || dims.some((d) => !Number.isInteger(d) || d < 1 || d > 2 ** 24)) {
-    throw new WhiteDwarfError('E_SHAPE', `'${name}': sizes must be whole numbers from 1 to 2^24, got [${dims.join(', ')}]`)
+    throw new WhiteDwarfError(
+      'E_SHAPE',
+      `'${name}': sizes must be whole numbers from 1 to 2^24, got [${dims.join(', ')}]`,
+    )
   }
 }

@@ -1,5 +1,6 @@
 /** Scores, signs and optimiser state of every weighted node of a network: the supermask in training. */
 import { chooseThresholds, layerConstant, type Supermask } from '../compress/supermask.js'
+import { WhiteDwarfError } from '../errors.js'
 import { seededSigns } from '../format/signs.js'
 import type { Rng } from '../rng.js'
 import type { Network, WeightBuffers } from './network.js'
@@ -48,10 +49,16 @@ export class MaskedWeights {
     }
   }
 
-  /** Chooses thresholds for a density, from the scores as they are now. */
+  /**
+   * Chooses thresholds for a density, from the scores as they are now.
+   * @throws WhiteDwarfError E_DATA when scores are no longer finite
+   */
   refresh(density: number): void {
     const { mem } = this.net
     const groups = this.tensors.map((t) => ({ scores: mem.f32(t.scores, t.weights.n), scale: t.scale }))
+    if (!groups.every((g) => g.scores.every(Number.isFinite))) {
+      throw new WhiteDwarfError('E_DATA', 'the training diverged (scores are no longer finite): lower the learning rate')
+    }
     const global = this.mask.scope === 'global' ? chooseThresholds(groups, this.mask, density) : undefined
     this.thresholds.forEach((p, i) => {
       mem.f32(p, this.mask.coats).set(global ?? chooseThresholds([groups[i]], this.mask, density))

@@ -1,8 +1,8 @@
 /** The training loop. */
 import { WhiteDwarfError } from '../errors.js'
-import { elements } from '../graph/ir.js'
+import { elements, inferShapes } from '../graph/ir.js'
 import { Rng } from '../rng.js'
-import { checkDataSet } from './dataset.js'
+import { checkDataSet, type DataSet } from './dataset.js'
 import { accuracy } from './evaluate.js'
 import { Feeder } from './feeder.js'
 import { MaskedWeights } from './masked.js'
@@ -101,7 +101,7 @@ class Training {
           imagesPerSecond: (1000 * images) / (now - since.time),
           secondsLeft: ((now - started) / (step + 1)) * ((steps - step - 1) / 1000),
         }
-        if (measure) testAccuracy = this.test()
+        if (measure) testAccuracy = accuracy(this.net, this.feeder, s.test as DataSet)
         const complete = measure ? { ...event, testAccuracy: testAccuracy as number } : event
         this.history.push(complete)
         s.onProgress?.(complete)
@@ -135,9 +135,11 @@ class Training {
   private step(step: number): { loss: number; correct: number } {
     const { s, net, mask, feeder, rng } = this
     const { mem } = net
-    const frozen = step >= this.steps * (1 - s.freeze) && step > 0
+    // The last choice of levels falls on a step of its own, so that it meets the density exactly.
+    const last = Math.min(this.steps - 1, Math.ceil(this.steps * (1 - s.freeze)))
+    const frozen = step > last
     if (!frozen) {
-      if (step % s.refresh === 0) mask.refresh(this.densityAt(step))
+      if (step % s.refresh === 0 || step === last) mask.refresh(this.densityAt(step))
       mask.apply()
     }
     feeder.load(s.train, this.order, (step % this.stepsPerEpoch) * s.batch, s.batch, rng, s.augment)
@@ -153,12 +155,6 @@ class Training {
       mem.kernels.sgd_f32(norm.state, norm.grads, this.normVelocities[i], 2 * norm.channels, rate, s.momentum, 0, 1, 0)
     })
     return { loss: mem.f64(this.out, 1)[0] / s.batch, correct: mem.u32(this.out, 3)[2] }
-  }
-
-  private test(): number {
-    // Weights of the final scores, at the thresholds of the last refresh.
-    if (this.s.freeze === 0) this.mask.apply()
-    return accuracy(this.net, this.feeder, this.s.test as NonNullable<Settings['test']>)
   }
 
   private result(): TrainedNetwork {
@@ -194,11 +190,15 @@ class Training {
 
 function checkData({ graph, train: data, test, batch }: Settings): void {
   const shape = graph.inputs[0]?.shape ?? []
+  const scores = elements(inferShapes(graph).get(graph.outputs[0]) ?? [])
   for (const [name, set] of [['train', data], ['test', test]] as const) {
     if (set === undefined) continue
     checkDataSet(set, name)
     if (elements(set.shape) !== elements(shape)) {
       throw new WhiteDwarfError('E_DATA', `${name}: examples are [${set.shape.join(', ')}], the graph takes [${shape.join(', ')}]`)
+    }
+    if (set.classes > scores) {
+      throw new WhiteDwarfError('E_DATA', `${name}: ${set.classes} classes, but the graph has ${scores} outputs`)
     }
   }
   if (data.labels.length < batch) {

@@ -45,12 +45,7 @@ export class Arena {
    */
   extendTo(address: number): void {
     const end = address + SLACK
-    if (!(end <= this.limit)) {
-      throw new WhiteDwarfError(
-        'E_MEMORY',
-        `needs ${mib(end)} of memory, more than the ${mib(this.limit)} allowed: raise the limit or use a smaller network or batch`,
-      )
-    }
+    this.check(end)
     const missing = end - this.memory.buffer.byteLength
     if (missing > 0) {
       try {
@@ -60,6 +55,18 @@ export class Arena {
       }
     }
     this.top = end
+  }
+
+  /**
+   * Says whether `bytes` in all would be allowed, before anything is allocated.
+   * @throws WhiteDwarfError E_MEMORY
+   */
+  check(bytes: number): void {
+    if (bytes <= this.limit) return
+    throw new WhiteDwarfError(
+      'E_MEMORY',
+      `needs ${mib(bytes)} of memory, more than the ${mib(this.limit)} allowed: raise the limit or use a smaller network or batch`,
+    )
   }
 
   /** The current end, to return to with `release`. */

@@ -39,12 +39,9 @@ export async function startServer(content: ServerContent): Promise<TestServer> {
       'content-security-policy': `default-src 'self'; script-src 'self'${extra}`,
       'cache-control': 'no-store',
     }
-    try {
-      response.writeHead(200, headers).end(await find(content, url.pathname))
-    } catch {
-      missing.push(url.pathname)
-      response.writeHead(404).end()
-    }
+    const body = await find(content, url.pathname).catch(() => undefined)
+    if (body === undefined) missing.push(url.pathname)
+    response.writeHead(body === undefined ? 404 : 200, headers).end(body)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {

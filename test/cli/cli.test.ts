@@ -201,9 +201,9 @@ describe('files that are missing or wrong (exit code 1)', () => {
       }),
     ]
     for (const [name, content] of cases) {
-      const path = file('bad.wd', content)
-      expect(name && cli(['inspect', path]).status).toBe(1)
-      expectError(cli(['inspect', path]), 1, 'E_FORMAT', /./)
+      const result = cli(['inspect', file('bad.wd', content)])
+      expect([name, result.status]).toEqual([name, 1])
+      expectError(result, 1, 'E_FORMAT', /./)
     }
     expectError(cli(['run', file('bad.wd', bytes.subarray(0, 40)), '--data', 'data/mnist']), 1, 'E_FORMAT', /./)
   })

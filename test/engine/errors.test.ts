@@ -33,7 +33,9 @@ describe('creating a session', () => {
 
   it('says what is wrong with a path or URL', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'wd-'))
-    await expect(InferenceSession.create('/nowhere/model.wd')).rejects.toEqual(code('E_IO', /\/nowhere\/model\.wd.*no such file/))
+    await expect(InferenceSession.create('/nowhere/model.wd')).rejects.toEqual(
+      code('E_IO', /\/nowhere\/model\.wd.*no such file/),
+    )
     await expect(InferenceSession.create(folder)).rejects.toEqual(code('E_IO', /it is a folder/))
     await expect(InferenceSession.create('http://127.0.0.1:1/model.wd')).rejects.toEqual(code('E_IO', /127\.0\.0\.1/))
     await expect(InferenceSession.create(new Uint8Array(0))).rejects.toEqual(code('E_FORMAT', /./))
@@ -44,12 +46,20 @@ describe('creating a session', () => {
     writeFileSync(path, bytes)
     const larger = new Uint8Array(bytes.length + 10)
     larger.set(bytes, 3)
-    const sources = [path, pathToFileURL(path), pathToFileURL(path).href, bytes.slice().buffer, larger.subarray(3, 3 + bytes.length)]
+    const sources = [
+      path,
+      pathToFileURL(path),
+      pathToFileURL(path).href,
+      bytes.slice().buffer,
+      larger.subarray(3, 3 + bytes.length),
+    ]
     for (const source of sources) expect((await InferenceSession.create(source)).info.bytes).toBe(bytes.length)
   })
 
   it('keeps to its memory limit', async () => {
-    const big = encodeModel(randomModel(chain([8, 200, 200], [{ conv: 8, kernel: [3, 3] }]), { seed: 1, maxLevel: 1, density: 0.1 }))
+    const big = encodeModel(
+      randomModel(chain([8, 200, 200], [{ conv: 8, kernel: [3, 3] }]), { seed: 1, maxLevel: 1, density: 0.1 }),
+    )
     await expect(InferenceSession.create(big, { maxMemory: 2 ** 20 })).rejects.toEqual(code('E_MEMORY', /MiB/))
     expect((await InferenceSession.create(big)).info.memory).toBeLessThan(2 ** 24)
   })
@@ -62,15 +72,19 @@ describe('creating a session', () => {
   it('needs calibrated ranges for quantised precisions only', async () => {
     const model = { ...randomModel(GRAPHS.lenet, { seed: 1, maxLevel: 1, density: 0.2 }), ranges: {} }
     const plain = encodeModel(model)
-    await expect(InferenceSession.create(plain)).rejects.toEqual(code('E_GRAPH', /no activation range for 'image'.*f32/))
+    await expect(InferenceSession.create(plain)).rejects.toEqual(
+      code('E_GRAPH', /no activation range for 'image'.*f32/),
+    )
     await expect(InferenceSession.create(plain, { precision: 'f32' })).resolves.toBeDefined()
   })
 })
 
 describe('running', () => {
   const open = () => InferenceSession.create(bytes, { precision: 'f32' })
-  const tensor = (dims: number[], data: Float32Array | Uint8Array = new Float32Array(dims.reduce((a, b) => a * b, 1))) =>
-    ({ type: data instanceof Float32Array ? 'float32' : 'uint8', data, dims }) as const
+  const tensor = (
+    dims: number[],
+    data: Float32Array | Uint8Array = new Float32Array(dims.reduce((a, b) => a * b, 1)),
+  ) => ({ type: data instanceof Float32Array ? 'float32' : 'uint8', data, dims }) as const
 
   it.each([
     ['a missing input', {}, 'E_OPTION', /'image' is missing/],
@@ -81,10 +95,30 @@ describe('running', () => {
     ['no images', { image: tensor([0, 1, 12, 12]) }, 'E_SHAPE', /0 images/],
     ['dims that do not fit the data', { image: { ...tensor([1, 1, 12, 12]), dims: [2, 1, 12, 12] } }, 'E_SHAPE', /288/],
     ['a bare array', { image: new Float32Array(144) }, 'E_DTYPE', /Tensor/],
-    ['a wrong array', { image: { type: 'float32', data: new Float64Array(144), dims: [1, 1, 12, 12] } }, 'E_DTYPE', /Float64Array/],
-    ['an unknown type', { image: { type: 'int64', data: new Float32Array(144), dims: [1, 1, 12, 12] } }, 'E_DTYPE', /int64/],
-    ['NaN pixels', { image: tensor([1, 1, 12, 12], new Float32Array(144).fill(Number.NaN, 3, 5)) }, 'E_DATA', /2 values/],
-    ['infinite pixels', { image: tensor([1, 1, 12, 12], new Float32Array(144).fill(Infinity, 0, 1)) }, 'E_DATA', /1 values/],
+    [
+      'a wrong array',
+      { image: { type: 'float32', data: new Float64Array(144), dims: [1, 1, 12, 12] } },
+      'E_DTYPE',
+      /Float64Array/,
+    ],
+    [
+      'an unknown type',
+      { image: { type: 'int64', data: new Float32Array(144), dims: [1, 1, 12, 12] } },
+      'E_DTYPE',
+      /int64/,
+    ],
+    [
+      'NaN pixels',
+      { image: tensor([1, 1, 12, 12], new Float32Array(144).fill(Number.NaN, 3, 5)) },
+      'E_DATA',
+      /2 values/,
+    ],
+    [
+      'infinite pixels',
+      { image: tensor([1, 1, 12, 12], new Float32Array(144).fill(Infinity, 0, 1)) },
+      'E_DATA',
+      /1 values/,
+    ],
   ])('refuses %s', async (_, feeds, c, words) => {
     await expect((await open()).run(feeds as never)).rejects.toEqual(code(c as string, words as RegExp))
   })

@@ -1,6 +1,14 @@
 /** Small random networks that reach every path of the engine. */
 import { quantiseHalf, quantiseUniform } from '../../src/format/half.js'
-import { type Graph, inferShapes, isWeighted, type Node, type Pads, type Pair, weightShape } from '../../src/graph/ir.js'
+import {
+  type Graph,
+  inferShapes,
+  isWeighted,
+  type Node,
+  type Pads,
+  type Pair,
+  weightShape,
+} from '../../src/graph/ir.js'
 import { type LevelTensor, type Model, rangeCode } from '../../src/graph/model.js'
 import { Rng } from '../../src/rng.js'
 
@@ -23,11 +31,24 @@ export function chain(input: readonly number[], specs: readonly Spec[]): Graph {
     const base = { name, inputs: [last] }
     if (s === 'relu' || s === 'flatten') nodes.push({ ...base, op: s })
     else if ('conv' in s) {
-      nodes.push({ ...base, op: 'conv2d', channels: s.conv, kernel: s.kernel, stride: s.stride ?? [1, 1], pad: s.pad ?? NO_PAD })
+      nodes.push({
+        ...base,
+        op: 'conv2d',
+        channels: s.conv,
+        kernel: s.kernel,
+        stride: s.stride ?? [1, 1],
+        pad: s.pad ?? NO_PAD,
+      })
     } else if ('dense' in s) nodes.push({ ...base, op: 'dense', units: s.dense })
     else {
       const kernel = 'max' in s ? s.max : s.avg
-      nodes.push({ ...base, op: 'max' in s ? 'maxpool' : 'avgpool', kernel, stride: s.stride ?? kernel, pad: s.pad ?? NO_PAD })
+      nodes.push({
+        ...base,
+        op: 'max' in s ? 'maxpool' : 'avgpool',
+        kernel,
+        stride: s.stride ?? kernel,
+        pad: s.pad ?? NO_PAD,
+      })
     }
     last = name
   })
@@ -61,7 +82,10 @@ export function randomModel(graph: Graph, { seed, maxLevel, density }: ModelOpti
     }),
   )
   const ranges = Object.fromEntries(
-    [graph.inputs[0].name, ...graph.nodes.map((n) => n.name)].map((name, i) => [name, rangeCode(i === 0 ? 1 : 1.5 + rng.float())]),
+    [graph.inputs[0].name, ...graph.nodes.map((n) => n.name)].map((name, i) => [
+      name,
+      rangeCode(i === 0 ? 1 : 1.5 + rng.float()),
+    ]),
   )
   return { graph, tensors, layers, ranges }
 }
@@ -98,9 +122,18 @@ export const GRAPHS: Record<string, Graph> = {
       { dense: 5 },
     ],
   ),
-  'wide kernel and stride': chain([1, 20, 20], [{ conv: 3, kernel: [7, 7], stride: [4, 3], pad: [3, 3, 3, 3] }, 'relu', 'flatten', { dense: 2 }]),
-  '1x1 and global average': chain([4, 7, 7], [{ conv: 9, kernel: [1, 1] }, 'relu', { avg: [7, 7] }, 'flatten', { dense: 3 }]),
+  'wide kernel and stride': chain(
+    [1, 20, 20],
+    [{ conv: 3, kernel: [7, 7], stride: [4, 3], pad: [3, 3, 3, 3] }, 'relu', 'flatten', { dense: 2 }],
+  ),
+  '1x1 and global average': chain(
+    [4, 7, 7],
+    [{ conv: 9, kernel: [1, 1] }, 'relu', { avg: [7, 7] }, 'flatten', { dense: 3 }],
+  ),
   'image output': chain([2, 6, 6], [{ conv: 3, kernel: [3, 3], pad: [1, 1, 1, 1] }]),
-  'pooled output': chain([2, 6, 6], [{ conv: 3, kernel: [3, 3], pad: [1, 1, 1, 1] }, 'relu', { max: [3, 3], stride: [2, 2], pad: [1, 1, 1, 1] }]),
+  'pooled output': chain(
+    [2, 6, 6],
+    [{ conv: 3, kernel: [3, 3], pad: [1, 1, 1, 1] }, 'relu', { max: [3, 3], stride: [2, 2], pad: [1, 1, 1, 1] }],
+  ),
   'relu output': chain([2, 5, 5], [{ conv: 3, kernel: [3, 3] }, 'relu']),
 }

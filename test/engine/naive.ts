@@ -79,7 +79,7 @@ export function runNaive(model: Model, image: ArrayLike<number>, grid: Grid | un
       const unit = storedUnit(x)
       const data = sums.map((s, i) => {
         const c = Math.floor(i / per)
-        const v = fround(fround(fround(s) * fround((scale[c] * unit * outScale))) + fround(bias[c] * outScale))
+        const v = fround(fround(fround(s) * fround(scale[c] * unit * outScale)) + fround(bias[c] * outScale))
         return round(v, outGrid, relu)
       })
       results.set(name, { shape, data, gridScale: outScale, grid: outGrid })
@@ -96,11 +96,15 @@ export function runNaive(model: Model, image: ArrayLike<number>, grid: Grid | un
 }
 
 /** Sums are taken over stored numbers: integers for quantised values, the numbers themselves for f32. */
-const storedUnit = (x: Result) => (x.grid === undefined ? 1 : 2 ** (x.grid.minExponent - x.grid.mantissaBits) / x.gridScale)
+const storedUnit = (x: Result) =>
+  x.grid === undefined ? 1 : 2 ** (x.grid.minExponent - x.grid.mantissaBits) / x.gridScale
 
 function weightedSums(model: Model, node: Node, x: Result, shape: Shape): Float64Array {
   const tensor = model.tensors[model.layers[node.name].tensor]
-  const stored = x.grid === undefined ? x.data : x.data.map((v) => v / 2 ** ((x.grid as Grid).minExponent - (x.grid as Grid).mantissaBits))
+  const stored =
+    x.grid === undefined
+      ? x.data
+      : x.data.map((v) => v / 2 ** ((x.grid as Grid).minExponent - (x.grid as Grid).mantissaBits))
   const rows = shape[0]
   const cols = tensor.levels.length / rows
   const [, height, width] = shape.length === 3 ? shape : [0, 1, 1]

@@ -23,25 +23,30 @@ const MODES = [
 
 describe.each(Object.entries(GRAPHS))('%s', (_, graph) => {
   const cases = ([1, 3, 7] as const).flatMap((maxLevel) => [0.15, 0.7].map((density) => ({ maxLevel, density })))
-  it.each(cases)('equals the definition bit for bit: levels to $maxLevel at density $density', async ({ maxLevel, density }) => {
-    const bytes = encodeModel(randomModel(graph, { seed: maxLevel * 10 + density * 100, maxLevel, density }))
-    const model = decodeModel(bytes)
-    const { shape } = graph.inputs[0]
-    const count = 3
-    const data = images(shape, count, 5)
-    const size = elements(shape)
-    for (const { grid, ...mode } of MODES) {
-      const expected = Array.from({ length: count }, (_, n) => runNaive(model, data.subarray(n * size, (n + 1) * size), grid))
-      const wanted = expected.flatMap((r) => r[graph.outputs[0]])
-      for (const isa of ['simd', 'reference'] as const) {
-        const session = await InferenceSession.create(bytes, { ...mode, isa })
-        const result = await session.run({ image: new Tensor('uint8', data, [count, ...shape]) })
-        expect(result[graph.outputs[0]].dims[0]).toBe(count)
-        expect(Array.from(result[graph.outputs[0]].data), `${isa} ${JSON.stringify(mode)}`).toEqual(wanted)
-        session.dispose()
+  it.each(cases)(
+    'equals the definition bit for bit: levels to $maxLevel at density $density',
+    async ({ maxLevel, density }) => {
+      const bytes = encodeModel(randomModel(graph, { seed: maxLevel * 10 + density * 100, maxLevel, density }))
+      const model = decodeModel(bytes)
+      const { shape } = graph.inputs[0]
+      const count = 3
+      const data = images(shape, count, 5)
+      const size = elements(shape)
+      for (const { grid, ...mode } of MODES) {
+        const expected = Array.from({ length: count }, (_, n) =>
+          runNaive(model, data.subarray(n * size, (n + 1) * size), grid),
+        )
+        const wanted = expected.flatMap((r) => r[graph.outputs[0]])
+        for (const isa of ['simd', 'reference'] as const) {
+          const session = await InferenceSession.create(bytes, { ...mode, isa })
+          const result = await session.run({ image: new Tensor('uint8', data, [count, ...shape]) })
+          expect(result[graph.outputs[0]].dims[0]).toBe(count)
+          expect(Array.from(result[graph.outputs[0]].data), `${isa} ${JSON.stringify(mode)}`).toEqual(wanted)
+          session.dispose()
+        }
       }
-    }
-  })
+    },
+  )
 
   it.each([2, 5, 8, 9])('gives the same numbers in batches of %i', async (batch) => {
     const bytes = encodeModel(randomModel(graph, { seed: 3, maxLevel: 3, density: 0.4 }))
@@ -57,7 +62,10 @@ describe.each(Object.entries(GRAPHS))('%s', (_, graph) => {
 
 describe('lane proof', () => {
   it('widens to i32 when a row can pass 2^15, and stays exact', async () => {
-    const graph = chain([8, 9, 9], [{ conv: 5, kernel: [9, 9], pad: [4, 4, 4, 4] }, 'relu', { conv: 2, kernel: [3, 3] }])
+    const graph = chain(
+      [8, 9, 9],
+      [{ conv: 5, kernel: [9, 9], pad: [4, 4, 4, 4] }, 'relu', { conv: 2, kernel: [3, 3] }],
+    )
     const bytes = encodeModel(randomModel(graph, { seed: 1, maxLevel: 7, density: 1 }))
     const session = await InferenceSession.create(bytes, { precision: 'int8' })
     expect(session.info.layers[0].kernel).toBe('gather_i32')
@@ -98,7 +106,10 @@ describe('the dense baseline', () => {
 
 describe('shared tensors', () => {
   it('run as if each layer had its own copy', async () => {
-    const graph = chain([4, 6, 6], [{ conv: 4, kernel: [3, 3], pad: [1, 1, 1, 1] }, 'relu', { conv: 4, kernel: [3, 3] }])
+    const graph = chain(
+      [4, 6, 6],
+      [{ conv: 4, kernel: [3, 3], pad: [1, 1, 1, 1] }, 'relu', { conv: 4, kernel: [3, 3] }],
+    )
     const own = randomModel(graph, { seed: 4, maxLevel: 3, density: 0.3 })
     const [first, second] = Object.keys(own.layers)
     const shared = {

@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { WhiteDwarfError } from '../../src/errors.js'
-import { decodeModel, encodeModel, quantiseUniform, readWd } from '../../src/format.js'
 import { crc32 } from '../../src/format/crc32.js'
+import { decodeModel, encodeModel, quantiseUniform, readWd } from '../../src/format.js'
 import type { Model } from '../../src/graph/model.js'
 import { RangeEncoder } from '../../src/kernels/ref/entropy/coder.js'
 import { Rng } from '../../src/rng.js'
@@ -80,18 +80,22 @@ describe('files with a correct checksum', () => {
 
   it('are refused or decode to something when a valid file is changed in places', () => {
     fc.assert(
-      fc.property(fc.nat(), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }), (seed, changes) => {
-        const rng = new Rng(seed)
-        const bytes = encodeModel(randomModel(rng, randomGraph(rng, 5))).slice()
-        for (const [at, value] of changes) bytes[4 + (at % (bytes.length - 8))] = value
-        const end = bytes.length - 4
-        new DataView(bytes.buffer).setUint32(end, crc32(bytes.subarray(0, end)), true)
-        try {
-          decodeModel(bytes)
-        } catch (e) {
-          expect((e as WhiteDwarfError).code).toBe('E_FORMAT')
-        }
-      }),
+      fc.property(
+        fc.nat(),
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        (seed, changes) => {
+          const rng = new Rng(seed)
+          const bytes = encodeModel(randomModel(rng, randomGraph(rng, 5))).slice()
+          for (const [at, value] of changes) bytes[4 + (at % (bytes.length - 8))] = value
+          const end = bytes.length - 4
+          new DataView(bytes.buffer).setUint32(end, crc32(bytes.subarray(0, end)), true)
+          try {
+            decodeModel(bytes)
+          } catch (e) {
+            expect((e as WhiteDwarfError).code).toBe('E_FORMAT')
+          }
+        },
+      ),
       { numRuns: 1000 },
     )
   })
@@ -153,7 +157,7 @@ describe('models that the format cannot hold', () => {
     ['a missing layer', { ...MODEL, layers: {} }, /no entry/],
     ['a range of an unknown value', { ...MODEL, ranges: { nobody: 3 } }, /nobody/],
     ['a range that is no code', { ...MODEL, ranges: { input: 256 } }, /256/],
-    ['signs that are not the seed\'s', { ...MODEL, tensors: { fc1: { ...MODEL.tensors.fc1, signSeed: 3 } } }, /sign/],
+    ["signs that are not the seed's", { ...MODEL, tensors: { fc1: { ...MODEL.tensors.fc1, signSeed: 3 } } }, /sign/],
   ]
   it.each(broken)('refuses %s', (_, model, message) => {
     expect(() => encodeModel(model)).toThrow(message)

@@ -1,10 +1,31 @@
 /** Random networks for the format tests: every operation, odd attributes and names, degenerate levels. */
 import { quantiseHalf, quantiseUniform, seededSigns } from '../../src/format.js'
-import { type Graph, inferShapes, type InputSpec, isWeighted, type Node, type Shape, weightShape } from '../../src/graph/ir.js'
+import {
+  type Graph,
+  type InputSpec,
+  inferShapes,
+  isWeighted,
+  type Node,
+  type Shape,
+  weightShape,
+} from '../../src/graph/ir.js'
 import type { CodedArray, LayerParams, LevelTensor, Model } from '../../src/graph/model.js'
-import { Rng } from '../../src/rng.js'
+import type { Rng } from '../../src/rng.js'
 
-const NAMES = ['', '__proto__', 'toString', 'conv1', 'fc 2', 'größe', '層', '😀', 'a/b:c', 'x'.repeat(255), 'pool09', '7']
+const NAMES = [
+  '',
+  '__proto__',
+  'toString',
+  'conv1',
+  'fc 2',
+  'größe',
+  '層',
+  '😀',
+  'a/b:c',
+  'x'.repeat(255),
+  'pool09',
+  '7',
+]
 
 function pick<T>(rng: Rng, list: readonly T[]): T {
   return list[rng.below(list.length)]
@@ -37,7 +58,12 @@ function randomNode(rng: Rng, name: string, input: string, x: Shape): Node {
   }
   const pooling = { op: pick(rng, ['maxpool', 'avgpool'] as const), ...base }
   const fits = kernel.map((k, axis) => Math.min(k, x[1 + axis])) as [number, number]
-  return { ...pooling, kernel: fits, stride: rng.below(2) ? fits : stride, pad: [fits[0] - 1, 0, 0, rng.below(fits[1])] }
+  return {
+    ...pooling,
+    kernel: fits,
+    stride: rng.below(2) ? fits : stride,
+    pad: [fits[0] - 1, 0, 0, rng.below(fits[1])],
+  }
 }
 
 export function randomGraph(rng: Rng, size: number): Graph {
@@ -61,7 +87,9 @@ export function randomGraph(rng: Rng, size: number): Graph {
     shapes.set(name, inferShapes({ inputs, nodes, outputs: [name] }).get(name) as Shape)
   }
   const values = [...shapes.keys()]
-  const outputs = rng.below(2) ? [values[values.length - 1]] : Array.from({ length: 1 + rng.below(3) }, () => pick(rng, values))
+  const outputs = rng.below(2)
+    ? [values[values.length - 1]]
+    : Array.from({ length: 1 + rng.below(3) }, () => pick(rng, values))
   return { inputs, nodes, outputs }
 }
 
@@ -88,7 +116,9 @@ function randomArray(rng: Rng, n: number): CodedArray {
   if (rng.below(4) === 0) return quantiseHalf(values)
   if (rng.below(4) === 0) return quantiseUniform(values.fill(values[0]), 1 + rng.below(8))
   const a = quantiseUniform(values, 1 + rng.below(8))
-  return rng.below(3) ? a : { ...a, lo: pick(rng, [-0, 1.5, -1000, 2 ** -24]), step: pick(rng, [0, 2 ** -24, 0.3330078125, 65504]) }
+  return rng.below(3)
+    ? a
+    : { ...a, lo: pick(rng, [-0, 1.5, -1000, 2 ** -24]), step: pick(rng, [0, 2 ** -24, 0.3330078125, 65504]) }
 }
 
 /** A random model over the graph, with some tensors shared where shapes allow. */

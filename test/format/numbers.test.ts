@@ -1,7 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { codedValues, entropyBits, floatToHalf, halfToFloat, quantiseHalf, quantiseUniform, seededSigns } from '../../src/format.js'
 import { crc32 } from '../../src/format/crc32.js'
+import {
+  codedValues,
+  entropyBits,
+  floatToHalf,
+  halfToFloat,
+  quantiseHalf,
+  quantiseUniform,
+  seededSigns,
+} from '../../src/format.js'
 import { xorshift16 } from '../../src/kernels/ref/entropy/signs.js'
 
 describe('half precision', () => {
@@ -38,7 +46,7 @@ describe('coded arrays', () => {
         const spread = Math.max(...v) - Math.min(...v)
         // Half a step, what the coarse step may miss at the ends, and half precision's own error.
         const slack = a.step * 0.6 + spread * 0.04 + Math.max(...v.map(Math.abs)) * 2 ** -10 + 2 ** -18
-        codedValues(a).forEach((q, i) => expect(Math.abs(q - v[i])).toBeLessThanOrEqual(slack))
+        for (const [i, q] of codedValues(a).entries()) expect(Math.abs(q - v[i])).toBeLessThanOrEqual(slack)
       }),
     )
   })
@@ -51,7 +59,9 @@ describe('coded arrays', () => {
   it('quantiseHalf rounds each value', () => {
     fc.assert(
       fc.property(values, (v) => {
-        codedValues(quantiseHalf(v)).forEach((q, i) => expect(Math.abs(q - v[i])).toBeLessThanOrEqual(Math.abs(v[i]) * 2 ** -11 + 2 ** -25))
+        for (const [i, q] of codedValues(quantiseHalf(v)).entries()) {
+          expect(Math.abs(q - v[i])).toBeLessThanOrEqual(Math.abs(v[i]) * 2 ** -11 + 2 ** -25)
+        }
       }),
     )
   })
@@ -81,7 +91,7 @@ describe('seeded signs', () => {
       return x
     }
     for (let o = 0; o < 40; o++) {
-      for (let i = 0; i < 20; i++) expect(signs[o * 20 + i]).toBe((draw(o >> 4, i) >> o % 16) & 1 ? -1 : 1)
+      for (let i = 0; i < 20; i++) expect(signs[o * 20 + i]).toBe((draw(o >> 4, i) >> (o % 16)) & 1 ? -1 : 1)
     }
   })
 
@@ -94,7 +104,7 @@ describe('seeded signs', () => {
         for (let p = 0; p < plane; p++) {
           x = xorshift16(x)
           for (let o = block * 16; o < Math.min(out, block * 16 + 16); o++) {
-            expect(signs[(o * channels + i) * plane + p]).toBe((x >> o % 16) & 1 ? -1 : 1)
+            expect(signs[(o * channels + i) * plane + p]).toBe((x >> (o % 16)) & 1 ? -1 : 1)
           }
         }
       }

@@ -34,12 +34,31 @@ describe('round trip', () => {
   })
 
   it.each(['context', 'runs'] as const)('holds degenerate levels (%s)', (mode) => {
-    const shapes = [[1, 1], [1, 5000], [5000, 1], [3, 4095], [2, 4096], [1, 4094], [17, 31]]
+    const shapes = [
+      [1, 1],
+      [1, 5000],
+      [5000, 1],
+      [3, 4095],
+      [2, 4096],
+      [1, 4094],
+      [17, 31],
+    ]
     for (const [rows, cols] of shapes) {
       for (const maxLevel of [1, 3, 7] as const) {
-        const fills = [(_: number) => 0, () => maxLevel, () => -maxLevel, (i: number) => (i === rows * cols - 1 ? 1 : 0), (i: number) => (i === 0 ? -1 : 0)]
+        const fills = [
+          (_: number) => 0,
+          () => maxLevel,
+          () => -maxLevel,
+          (i: number) => (i === rows * cols - 1 ? 1 : 0),
+          (i: number) => (i === 0 ? -1 : 0),
+        ]
         for (const fill of fills) {
-          const model = denseModel(rows, cols, maxLevel, Int8Array.from({ length: rows * cols }, (_, i) => fill(i)))
+          const model = denseModel(
+            rows,
+            cols,
+            maxLevel,
+            Int8Array.from({ length: rows * cols }, (_, i) => fill(i)),
+          )
           expect(decodeModel(encodeModel(model, { mode }))).toStrictEqual(model)
         }
       }
@@ -67,10 +86,26 @@ describe('what a file says of itself', () => {
 
   it('keeps the header of a chain with usual names and attributes below 24 bytes', () => {
     const nodes = [
-      { op: 'conv2d', name: 'conv1', inputs: ['image'], channels: 6, kernel: [5, 5], stride: [1, 1], pad: [2, 2, 2, 2] },
+      {
+        op: 'conv2d',
+        name: 'conv1',
+        inputs: ['image'],
+        channels: 6,
+        kernel: [5, 5],
+        stride: [1, 1],
+        pad: [2, 2, 2, 2],
+      },
       { op: 'relu', name: 'relu1', inputs: ['conv1'] },
       { op: 'maxpool', name: 'pool1', inputs: ['relu1'], kernel: [2, 2], stride: [2, 2], pad: [0, 0, 0, 0] },
-      { op: 'conv2d', name: 'conv2', inputs: ['pool1'], channels: 16, kernel: [5, 5], stride: [1, 1], pad: [0, 0, 0, 0] },
+      {
+        op: 'conv2d',
+        name: 'conv2',
+        inputs: ['pool1'],
+        channels: 16,
+        kernel: [5, 5],
+        stride: [1, 1],
+        pad: [0, 0, 0, 0],
+      },
       { op: 'relu', name: 'relu2', inputs: ['conv2'] },
       { op: 'maxpool', name: 'pool2', inputs: ['relu2'], kernel: [2, 2], stride: [2, 2], pad: [0, 0, 0, 0] },
       { op: 'flatten', name: 'flatten1', inputs: ['pool2'] },
@@ -84,7 +119,12 @@ describe('what a file says of itself', () => {
     const lenet: Model = randomModel(new Rng(1), { inputs, nodes, outputs: ['fc3'] })
     const plain: Model = {
       ...lenet,
-      tensors: Object.fromEntries(Object.values(lenet.layers).map((l, i) => [['conv1', 'conv2', 'fc1', 'fc2', 'fc3'][i], lenet.tensors[l.tensor]])),
+      tensors: Object.fromEntries(
+        Object.values(lenet.layers).map((l, i) => [
+          ['conv1', 'conv2', 'fc1', 'fc2', 'fc3'][i],
+          lenet.tensors[l.tensor],
+        ]),
+      ),
       layers: Object.fromEntries(Object.entries(lenet.layers).map(([name, l]) => [name, { ...l, tensor: name }])),
       ranges: { image: 128, pool1: 140, flatten1: 145, relu3: 150, relu4: 148 },
     }
@@ -94,7 +134,10 @@ describe('what a file says of itself', () => {
   })
 
   it('keeps optional sections and refuses required ones that it does not know', () => {
-    const sections = [{ tag: 2, bytes: Uint8Array.of(1, 2, 3) }, { tag: 300, bytes: new Uint8Array(200) }]
+    const sections = [
+      { tag: 2, bytes: Uint8Array.of(1, 2, 3) },
+      { tag: 300, bytes: new Uint8Array(200) },
+    ]
     const bytes = encodeModel(model, { sections })
     expect(readWd(bytes).sections).toStrictEqual(sections)
     expect(decodeModel(bytes)).toStrictEqual(model)
@@ -131,7 +174,8 @@ describe('size against the order-0 entropy', () => {
     for (let r = 0; r < rows; r++) {
       for (let b = 0; b < 3; b++) {
         const [y, x, sign] = [4 + rng.below(8), 4 + rng.below(8), rng.below(2) ? 1 : -1]
-        for (let k = 0; k < 9; k++) levels[(r * side + y - 1 + Math.floor(k / 3)) * side + x - 1 + (k % 3)] = rng.below(8) ? sign : 0
+        for (let k = 0; k < 9; k++)
+          levels[(r * side + y - 1 + Math.floor(k / 3)) * side + x - 1 + (k % 3)] = rng.below(8) ? sign : 0
       }
     }
     const dense = denseModel(rows, side * side, 1, levels)

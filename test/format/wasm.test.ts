@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { decodeModel, encodeModel, entropyStateBytes, type Mode, readWd } from '../../src/format.js'
 import type { Model } from '../../src/graph/model.js'
-import { entropyRows } from '../../src/kernels/rows/entropy.js'
 import { arraysOf, WORD } from '../../src/kernels/ref/entropy/state.js'
 import { Mem } from '../../src/kernels/row.js'
+import { entropyRows } from '../../src/kernels/rows/entropy.js'
 import { Rng } from '../../src/rng.js'
 import { type BuiltModule, builds } from '../kernels/harness.js'
 import { denseModel, randomGraph, randomLevels, randomModel } from './models.js'
@@ -25,7 +25,7 @@ class Pair {
     const at = arraysOf(this.state, maxCols, maxRows)
     this.scratch = [at.levels, at.pairs]
     // Whatever was there before must not matter.
-    this.ref.u32.forEach((_, i) => (this.ref.u32[i] = 0xa5a5a5a5 ^ i))
+    for (let i = 0; i < this.ref.u32.length; i++) this.ref.u32[i] = 0xa5a5a5a5 ^ i
     this.wasm.set(this.ref.u8)
     this.cols = maxCols
   }
@@ -100,9 +100,18 @@ describe.each(builds('core'))('entropy decoder, $build build', (module) => {
   })
 
   it.each(['context', 'runs'] as const)('decodes degenerate tensors (%s)', (mode) => {
-    for (const [rows, cols, density] of [[1, 1, 0], [1, 1, 1], [1, 9000, 0.01], [9000, 1, 0.2], [3, 4095, 0], [70, 90, 1]]) {
+    for (const [rows, cols, density] of [
+      [1, 1, 0],
+      [1, 1, 1],
+      [1, 9000, 0.01],
+      [9000, 1, 0.2],
+      [3, 4095, 0],
+      [70, 90, 1],
+    ]) {
       const levels = randomLevels(new Rng(rows), rows * cols, 7, density)
-      expect(decodeDense(module, encodeModel(denseModel(rows, cols, 7, levels), { mode }), 4).get('fc1')).toStrictEqual(levels)
+      expect(decodeDense(module, encodeModel(denseModel(rows, cols, 7, levels), { mode }), 4).get('fc1')).toStrictEqual(
+        levels,
+      )
     }
   })
 
@@ -153,7 +162,9 @@ describe.each(builds('core'))('entropy decoder, $build build', (module) => {
       const mode = seed % 2 ? 'runs' : 'context'
       const model = denseModel(50, 60, 7, randomLevels(rng, 3000, 7, 0.2))
       const file = readWd(encodeModel(model, { mode }))
-      const garbage = Uint8Array.from({ length: 1 + rng.below(600) }, () => (seed % 3 ? rng.below(256) : 255 * rng.below(2)))
+      const garbage = Uint8Array.from({ length: 1 + rng.below(600) }, () =>
+        seed % 3 ? rng.below(256) : 255 * rng.below(2),
+      )
       const pair = new Pair(module, 60, 50)
       const stream = pair.state + entropyStateBytes(60, 50)
       const classes = stream + garbage.length

@@ -45,7 +45,13 @@ describe.each(builds('core'))('gather kernels, $build build', (module) => {
             check(module, row(`gather_${lane}`), seed++, (layout) => {
               const stride = vectors * 16 + (seed % 3) * 2 * bytes
               const x = layout.lanes(lane, (cols * stride) / bytes + vectors * 8, lane === 'i16' ? 127 : 200000)
-              const p = program(layout, levels(layout, rows, cols, maxLevel, [0, 0.1, 0.5, 1][seed % 4]), cols, maxLevel, stride)
+              const p = program(
+                layout,
+                levels(layout, rows, cols, maxLevel, [0, 0.1, 0.5, 1][seed % 4]),
+                cols,
+                maxLevel,
+                stride,
+              )
               const yStride = vectors * 16 + (seed % 2) * 16
               const y = layout.reserve(rows * yStride, 16, (seed % 4) * bytes)
               return { args: [p, rows, planesOf(maxLevel), x, y, yStride, vectors] }

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { instantiateSync } from '@assemblyscript/loader'
 import { expect } from 'vitest'
-import { Mem, type KernelModule, type KernelRow } from '../../src/kernels/row.js'
+import { type KernelModule, type KernelRow, Mem } from '../../src/kernels/row.js'
 import { kernelTable } from '../../src/kernels/table.js'
 import { Rng } from '../../src/rng.js'
 

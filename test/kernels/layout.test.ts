@@ -37,7 +37,9 @@ describe.each(builds('core'))('pooling and layout, $build build', (module) => {
             const args = [x, h * pitch, pitch, y, (oh + 1) * (ow + 1), ow + 1, shape]
             if (op === 'maxpool') return { args }
             const grid = lane === 'f32' ? undefined : lane === 'i32' ? fp8Format('e4m3') : INT8
-            return { args: [...args, layout.bytes(gridWords(grid, false, lane !== 'f32')), lane === 'i32' ? 2 ** -9 : 1] }
+            return {
+              args: [...args, layout.bytes(gridWords(grid, false, lane !== 'f32')), lane === 'i32' ? 2 ** -9 : 1],
+            }
           })
         })
       })

@@ -57,7 +57,17 @@ describe.each(builds('core'))('requantisation, $build build', (module) => {
   it('rounds ties to even, saturates, and keeps every representable number', () => {
     for (const grid of [INT8, ...FORMATS]) {
       const unit = gridUnit(grid)
-      const numbers = [0, unit / 2, 1.5 * unit, 2.5 * unit, grid.max, grid.max * 1.0001, grid.max * 1e6, 3e38, unit * 1e-20]
+      const numbers = [
+        0,
+        unit / 2,
+        1.5 * unit,
+        2.5 * unit,
+        grid.max,
+        grid.max * 1.0001,
+        grid.max * 1e6,
+        3e38,
+        unit * 1e-20,
+      ]
       check(module, row('requant_vector_f32_f32'), 7, (layout) => tieCase(layout, numbers, grid))
     }
   })
@@ -90,7 +100,15 @@ describe.each(builds('core'))('FP8 bytes, $build build', (module) => {
       const values = [...special, ...special.map((v) => -v), Number.NaN, ...random]
       const g = layout.bytes(gridWords(format, false, false))
       const x = layout.f32(values)
-      const args = [x, layout.reserve(values.length), values.length, g, format.mantissaBits, format.bias, format.nanCode]
+      const args = [
+        x,
+        layout.reserve(values.length),
+        values.length,
+        g,
+        format.mantissaBits,
+        format.bias,
+        format.nanCode,
+      ]
       return { args }
     })
   })

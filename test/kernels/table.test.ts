@@ -5,7 +5,9 @@ import { builds } from './harness.js'
 describe.each(['core', 'train'] as const)('the kernel table and the %s module', (module) => {
   it.each(builds(module))('list the same kernels ($build build)', ({ exports }) => {
     // The loader adds helpers of its own, all with a leading underscore.
-    const functions = Object.keys(exports).filter((name) => typeof exports[name] === 'function' && !name.startsWith('_'))
+    const functions = Object.keys(exports).filter(
+      (name) => typeof exports[name] === 'function' && !name.startsWith('_'),
+    )
     const rows = kernelTable.filter((row) => row.module === module).map((row) => row.name)
     expect(functions.sort()).toEqual(rows.sort())
   })

@@ -18,7 +18,10 @@ function randomise(net: Network, rng: Rng): Params {
   for (const { name, state, channels } of net.norms) {
     const view = net.mem.f32(state, 2 * channels)
     view.set(view.map(() => 0.5 + rng.float()))
-    params.norms[name] = { gamma: Float64Array.from(view.subarray(0, channels)), beta: Float64Array.from(view.subarray(channels)) }
+    params.norms[name] = {
+      gamma: Float64Array.from(view.subarray(0, channels)),
+      beta: Float64Array.from(view.subarray(channels)),
+    }
   }
   return params
 }
@@ -83,7 +86,10 @@ const convolutions: [kernel: Pair, stride: Pair, pad: Pads, channels: number][] 
 describe('gradients against central differences in f64', () => {
   for (const [kernel, stride, pad, channels] of convolutions) {
     it(`conv2d ${kernel.join('x')}, stride ${stride.join('x')}, pad ${pad.join(' ')}, ${channels} channels`, async () => {
-      const graph = new ChainBuilder([2, 6, 9]).conv(3, 1, 0).add({ op: 'conv2d', channels, kernel, stride, pad }).build()
+      const graph = new ChainBuilder([2, 6, 9])
+        .conv(3, 1, 0)
+        .add({ op: 'conv2d', channels, kernel, stride, pad })
+        .build()
       await checkLast(graph, 1)
     })
   }
@@ -106,10 +112,26 @@ describe('gradients against central differences in f64', () => {
   for (const op of ['maxpool', 'avgpool'] as const) {
     it(`${op}, apart, overlapping and padded`, async () => {
       const windows: [Pair, Pair, Pads][] = [
-        [[2, 2], [2, 2], [0, 0, 0, 0]],
-        [[3, 3], [2, 2], [1, 1, 1, 1]],
-        [[3, 2], [1, 3], [2, 0, 0, 1]],
-        [[7, 6], [1, 1], [0, 0, 0, 0]],
+        [
+          [2, 2],
+          [2, 2],
+          [0, 0, 0, 0],
+        ],
+        [
+          [3, 3],
+          [2, 2],
+          [1, 1, 1, 1],
+        ],
+        [
+          [3, 2],
+          [1, 3],
+          [2, 0, 0, 1],
+        ],
+        [
+          [7, 6],
+          [1, 1],
+          [0, 0, 0, 0],
+        ],
       ]
       for (const [kernel, stride, pad] of windows) {
         await checkLast(new ChainBuilder([2, 7, 6]).conv(3, 1, 0).add({ op, kernel, stride, pad }).build(), 3)
@@ -139,9 +161,17 @@ describe('gradients against central differences in f64', () => {
 
   it('a whole network: gradients of every weight and norm', async () => {
     const graph = new ChainBuilder([1, 8, 8])
-      .conv(3, 3, 1).plain('batchnorm').plain('relu').pool('maxpool', [2, 2])
-      .conv(4, 3, 0).plain('batchnorm').plain('relu').plain('flatten')
-      .dense(5).plain('batchnorm').build()
+      .conv(3, 3, 1)
+      .plain('batchnorm')
+      .plain('relu')
+      .pool('maxpool', [2, 2])
+      .conv(4, 3, 0)
+      .plain('batchnorm')
+      .plain('relu')
+      .plain('flatten')
+      .dense(5)
+      .plain('batchnorm')
+      .build()
     const rng = new Rng(4)
     const net = await Network.create(graph, BATCH)
     const params = randomise(net, rng)
@@ -157,7 +187,11 @@ describe('gradients against central differences in f64', () => {
     }
     for (const norm of net.norms) {
       const { gamma, beta } = params.norms[norm.name]
-      expectClose(net.mem.f32(norm.grads, 2 * norm.channels), [...derivative(gamma, f, 1e-6), ...derivative(beta, f, 1e-6)], norm.name)
+      expectClose(
+        net.mem.f32(norm.grads, 2 * norm.channels),
+        [...derivative(gamma, f, 1e-6), ...derivative(beta, f, 1e-6)],
+        norm.name,
+      )
     }
   })
 })

@@ -15,7 +15,9 @@ const normals = (layout: Layout, n: number) => layout.lanes('f32', n, 1)
 
 describe.each(builds('train'))('training kernels, $build build', (module) => {
   it('exports exactly the kernels of the rows', () => {
-    const functions = Object.keys(module.exports).filter((name) => typeof module.exports[name] === 'function' && !name.startsWith('__'))
+    const functions = Object.keys(module.exports).filter(
+      (name) => typeof module.exports[name] === 'function' && !name.startsWith('__'),
+    )
     const names = [...gemmRows, ...trainRows].filter((r) => r.module === 'train').map((r) => r.name)
     expect(functions.sort()).toEqual(names.sort())
   })
@@ -60,7 +62,21 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
   it('gemm_f32 takes strides that are unit in neither direction', () => {
     check(module, row('gemm_f32'), 7, (layout) => {
       const scratch = layout.reserve(GEMM_SCRATCH_BYTES)
-      const args = [6, 10, 9, normals(layout, 400), 19, 2, normals(layout, 400), 3, 31, normals(layout, 60), 10, 0, scratch]
+      const args = [
+        6,
+        10,
+        9,
+        normals(layout, 400),
+        19,
+        2,
+        normals(layout, 400),
+        3,
+        31,
+        normals(layout, 60),
+        10,
+        0,
+        scratch,
+      ]
       return { args, undefinedRegions: [[scratch, GEMM_SCRATCH_BYTES]] }
     })
   })
@@ -93,7 +109,13 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
           const phaseWidth = Math.ceil((width + left) / strideX) + (seed % 4)
           const x = normals(layout, channels * images * height * width)
           const y = layout.reserve(4 * channels * images * strideY * strideX * phaseHeight * phaseWidth)
-          return { args: [x, y, layout.u32([channels, images, height, width, top, left, strideY, strideX, phaseHeight, phaseWidth])] }
+          return {
+            args: [
+              x,
+              y,
+              layout.u32([channels, images, height, width, top, left, strideY, strideX, phaseHeight, phaseWidth]),
+            ],
+          }
         })
       }
     }
@@ -121,7 +143,18 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
             const y = layout.reserve(images * 240 * rows)
             const table = Array.from({ length: groups }, (_, g) => [64 + 20 * g, 40 * g, 1 + ((g + seed) % 4)])
             const offsets = Array.from({ length: taps }, (_, t) => (t % 2 ? -4 * t : 12 * t) >>> 0)
-            const shape = [images, 400, 240 * rows, groups, layout.u32(table.flat()), rows, 240, taps, layout.u32(offsets), step]
+            const shape = [
+              images,
+              400,
+              240 * rows,
+              groups,
+              layout.u32(table.flat()),
+              rows,
+              240,
+              taps,
+              layout.u32(offsets),
+              step,
+            ]
             return { args: [x, weights, y, layout.u32(shape)] }
           })
         }
@@ -143,7 +176,18 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
             const dw = layout.reserve(rows * taps * 4)
             const table = Array.from({ length: groups }, (_, g) => [20 * g, 16 * g, 4])
             const offsets = Array.from({ length: taps }, (_, t) => 12 * t)
-            const shape = [images, 240, rows * 80, groups, layout.u32(table.flat()), rows, 80, taps, layout.u32(offsets), block]
+            const shape = [
+              images,
+              240,
+              rows * 80,
+              groups,
+              layout.u32(table.flat()),
+              rows,
+              80,
+              taps,
+              layout.u32(offsets),
+              block,
+            ]
             return { args: [x, dy, sums, dw, layout.u32(shape)], undefinedRegions: [[sums, rows * taps * 16]] }
           })
         }
@@ -170,7 +214,12 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
       }))
       check(module, row('batchnorm_grad_f32'), n, (layout) => ({
         args: [
-          normals(layout, channels * n), normals(layout, channels * n), layout.reserve(4 * channels * n), channels, n, state(layout),
+          normals(layout, channels * n),
+          normals(layout, channels * n),
+          layout.reserve(4 * channels * n),
+          channels,
+          n,
+          state(layout),
           layout.reserve(8 * channels),
         ],
       }))
@@ -178,19 +227,33 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
 
     it(`element-wise kernels equal their references, ${n} elements`, () => {
       check(module, row('relu_f32'), n, (layout) => ({ args: [normals(layout, n), layout.reserve(4 * n), n] }))
-      check(module, row('relu_grad_f32'), n, (layout) => ({ args: [normals(layout, n), normals(layout, n), layout.reserve(4 * n), n] }))
+      check(module, row('relu_grad_f32'), n, (layout) => ({
+        args: [normals(layout, n), normals(layout, n), layout.reserve(4 * n), n],
+      }))
       check(module, row('add_f32'), n, (layout) => ({ args: [normals(layout, n), normals(layout, n), n] }))
       check(module, row('max_abs_f32'), n, (layout) => ({ args: [normals(layout, n), n] }))
       check(module, row('average_f32'), n, (layout) => ({ args: [normals(layout, n), normals(layout, n), n, 0.01] }))
       const signs = (layout: Layout) => layout.i8(Array.from({ length: n }, () => (layout.rng.below(2) ? 1 : -1)))
       for (const signed of [false, true]) {
         check(module, row('sgd_f32'), n, (layout) => ({
-          args: [normals(layout, n), normals(layout, n), normals(layout, n), n, 0.1, 0.9, 1e-3, 0.37, signed ? signs(layout) : 0],
+          args: [
+            normals(layout, n),
+            normals(layout, n),
+            normals(layout, n),
+            n,
+            0.1,
+            0.9,
+            1e-3,
+            0.37,
+            signed ? signs(layout) : 0,
+          ],
         }))
         for (const coats of [1, 3, 7]) {
           check(module, row('levels_from_scores'), n, (layout) => {
             const thresholds = layout.f32(Array.from({ length: coats }, (_, i) => 0.3 * (i + 1)))
-            return { args: [normals(layout, n), n, 1.3, thresholds, coats, signed ? signs(layout) : 0, layout.reserve(n)] }
+            return {
+              args: [normals(layout, n), n, 1.3, thresholds, coats, signed ? signs(layout) : 0, layout.reserve(n)],
+            }
           })
         }
       }
@@ -230,11 +293,18 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
       // Few distinct values, so that windows hold equal ones.
       const coarse = (layout: Layout, n: number) => layout.f32(Array.from({ length: n }, () => layout.rng.below(4)))
       check(module, row('train_maxpool_f32'), seed++, (layout) => ({
-        args: [coarse(layout, planes * height * width), layout.reserve(4 * outputs), layout.reserve(4 * outputs), layout.i32(words)],
+        args: [
+          coarse(layout, planes * height * width),
+          layout.reserve(4 * outputs),
+          layout.reserve(4 * outputs),
+          layout.i32(words),
+        ],
       }))
       check(module, row('train_maxpool_grad_f32'), seed++, (layout) => {
         const where = layout.i32(Array.from({ length: outputs }, () => layout.rng.below(height * width)))
-        return { args: [normals(layout, outputs), layout.reserve(4 * planes * height * width), where, layout.i32(words)] }
+        return {
+          args: [normals(layout, outputs), layout.reserve(4 * planes * height * width), where, layout.i32(words)],
+        }
       })
       check(module, row('train_avgpool_f32'), seed++, (layout) => ({
         args: [normals(layout, planes * height * width), layout.reserve(4 * outputs), layout.i32(words)],
@@ -252,7 +322,9 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
           const [classes, n, pitch] = [5, 7, 9]
           const z = layout.lanes('f32', classes * pitch, range)
           const labels = layout.bytes(Uint8Array.from({ length: n }, () => layout.rng.below(classes)))
-          return { args: [z, layout.reserve(4 * classes * pitch), labels, classes, n, pitch, smoothing, layout.reserve(12)] }
+          return {
+            args: [z, layout.reserve(4 * classes * pitch), labels, classes, n, pitch, smoothing, layout.reserve(12)],
+          }
         })
       }
     }

@@ -2,7 +2,16 @@
  * A second implementation of training's forward pass, in f64 and with obvious loops, for tests to compare with. Values are
  * channel-major like the trainer's: [C][N][H][W], vectors [features][N]. Gradients come from central differences.
  */
-import { type ConvNode, elements, type Graph, inferShapes, isWeighted, type Node, type PoolNode, type Shape } from '../../src/graph/ir.js'
+import {
+  type ConvNode,
+  elements,
+  type Graph,
+  inferShapes,
+  isWeighted,
+  type Node,
+  type PoolNode,
+  type Shape,
+} from '../../src/graph/ir.js'
 
 export interface Norm {
   gamma: Float64Array
@@ -18,7 +27,14 @@ const EPS = 1e-5
 
 const image = (shape: Shape) => (shape.length === 3 ? shape : [shape[0], 1, 1])
 
-export function nodeForward(node: Node, x: Float64Array, input: Shape, output: Shape, batch: number, p: Params): Float64Array {
+export function nodeForward(
+  node: Node,
+  x: Float64Array,
+  input: Shape,
+  output: Shape,
+  batch: number,
+  p: Params,
+): Float64Array {
   const y = new Float64Array(elements(output) * batch)
   const [C, H, W] = image(input)
   const [O, OH, OW] = image(output)
@@ -32,7 +48,12 @@ export function nodeForward(node: Node, x: Float64Array, input: Shape, output: S
     }
   }
   /** Visits the positions inside the image that a window sees. */
-  const window = ({ kernel, stride, pad }: ConvNode | PoolNode, i: number, j: number, visit: (r: number, k: number, tap: number) => void) => {
+  const window = (
+    { kernel, stride, pad }: ConvNode | PoolNode,
+    i: number,
+    j: number,
+    visit: (r: number, k: number, tap: number) => void,
+  ) => {
     for (let u = 0; u < kernel[0]; u++) {
       for (let v = 0; v < kernel[1]; v++) {
         const r = i * stride[0] - pad[0] + u
@@ -87,7 +108,8 @@ export function nodeForward(node: Node, x: Float64Array, input: Shape, output: S
       return x.map((v) => Math.max(v, 0))
     case 'flatten':
       for (let c = 0; c < C; c++) {
-        for (let n = 0; n < batch; n++) for (let k = 0; k < H * W; k++) y[(c * H * W + k) * batch + n] = x[at(c, n, 0, k)]
+        for (let n = 0; n < batch; n++)
+          for (let k = 0; k < H * W; k++) y[(c * H * W + k) * batch + n] = x[at(c, n, 0, k)]
       }
       return y
     case 'batchnorm': {
@@ -113,7 +135,10 @@ export function forward(graph: Graph, x: Float64Array, batch: number, p: Params)
   for (const node of graph.nodes) {
     const input = node.inputs[0]
     const value = values.get(input) as Float64Array
-    values.set(node.name, nodeForward(node, value, shapes.get(input) as Shape, shapes.get(node.name) as Shape, batch, p))
+    values.set(
+      node.name,
+      nodeForward(node, value, shapes.get(input) as Shape, shapes.get(node.name) as Shape, batch, p),
+    )
   }
   return values.get(graph.outputs[0]) as Float64Array
 }

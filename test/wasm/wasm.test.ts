@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Arena, ARENA_START, SLACK } from '../../src/wasm/arena.js'
+import { ARENA_START, Arena, SLACK } from '../../src/wasm/arena.js'
 import { passesKnownAnswer } from '../../src/wasm/known-answer.js'
 import { bestIsa, compileBuild, instantiate } from '../../src/wasm/load.js'
 
@@ -27,9 +27,16 @@ describe('loading', () => {
     const { compile } = WebAssembly
     // What Chromium says under a policy without 'wasm-unsafe-eval'.
     WebAssembly.compile = () =>
-      Promise.reject(new WebAssembly.CompileError("Compiling WebAssembly module violates Content Security Policy directive 'script-src'"))
+      Promise.reject(
+        new WebAssembly.CompileError(
+          "Compiling WebAssembly module violates Content Security Policy directive 'script-src'",
+        ),
+      )
     try {
-      await expect(compileBuild('train')).rejects.toMatchObject({ code: 'E_WASM', message: expect.stringContaining("'wasm-unsafe-eval'") })
+      await expect(compileBuild('train')).rejects.toMatchObject({
+        code: 'E_WASM',
+        message: expect.stringContaining("'wasm-unsafe-eval'"),
+      })
     } finally {
       WebAssembly.compile = compile
     }
@@ -44,7 +51,11 @@ describe('the known-answer test', () => {
 
   it('fails on kernels that lose part of a sum', async () => {
     const { exports, memory } = await instantiate('simd')
-    const broken = { ...exports, gemv_f32: (w: number, x: number, y: number, rows: number, cols: number) => exports.gemv_f32(w, x, y, rows, cols - 1) }
+    const broken = {
+      ...exports,
+      gemv_f32: (w: number, x: number, y: number, rows: number, cols: number) =>
+        exports.gemv_f32(w, x, y, rows, cols - 1),
+    }
     expect(passesKnownAnswer({ exports: broken, memory })).toBe(false)
   })
 })
@@ -73,10 +84,13 @@ describe('Arena', () => {
     expect(arena.alloc(100)).toBe(a)
   })
 
-  it.each([2 ** 20, Number.MAX_SAFE_INTEGER, Number.NaN, Infinity])('refuses %d bytes beyond its limit and stays usable', (bytes) => {
-    const { arena, memory } = open(2 ** 20)
-    expect(() => arena.alloc(bytes)).toThrow(expect.objectContaining({ code: 'E_MEMORY' }))
-    expect(memory.buffer.byteLength).toBe(65536)
-    expect(arena.alloc(100)).toBe(ARENA_START)
-  })
+  it.each([2 ** 20, Number.MAX_SAFE_INTEGER, Number.NaN, Infinity])(
+    'refuses %d bytes beyond its limit and stays usable',
+    (bytes) => {
+      const { arena, memory } = open(2 ** 20)
+      expect(() => arena.alloc(bytes)).toThrow(expect.objectContaining({ code: 'E_MEMORY' }))
+      expect(memory.buffer.byteLength).toBe(65536)
+      expect(arena.alloc(100)).toBe(ARENA_START)
+    },
+  )
 })

@@ -8,8 +8,22 @@
 import { decodeBit } from './coder'
 import { confidence, EVEN_SLOT, learned } from './slots'
 import {
-  CLASSES, COLS, columnCounts, INDICES, INPUTS, MAX_LEVEL, PLANE, PRODUCERS, producerCounts, ROW, SIGNS, SLOTS, SQUASH, STRETCH,
-  WEIGHTS, WIDTH,
+  CLASSES,
+  COLS,
+  columnCounts,
+  INDICES,
+  INPUTS,
+  MAX_LEVEL,
+  PLANE,
+  PRODUCERS,
+  producerCounts,
+  ROW,
+  SIGNS,
+  SLOTS,
+  SQUASH,
+  STRETCH,
+  WEIGHTS,
+  WIDTH,
 } from './state'
 
 // Kinds of decision, which are the numbers of their base slots; then |level| > 2 .. |level| > 6.
@@ -132,7 +146,7 @@ function decide(state: usize, kind: u32, count: usize): i32 {
 }
 
 function signOf(level: i32): i32 {
-  return ((level > 0) as i32) - ((level < 0) as i32)
+  return (level >> 31) | (-level >>> 31)
 }
 
 function some(level: i32): u32 {
@@ -225,7 +239,14 @@ export function decodeContextRow(state: usize, row: usize): i32 {
       if (!seeded) {
         const sum = signOf(l1) + signOf(u1) + signOf(u1l1) + signOf(u1r1)
         const wide =
-          signOf(l2) + signOf(u2) + signOf(u1l2) + signOf(u1r2) + signOf(u2l1) + signOf(u2r1) + signOf(u2l2) + signOf(u2r2)
+          signOf(l2) +
+          signOf(u2) +
+          signOf(u1l2) +
+          signOf(u1r2) +
+          signOf(u2l1) +
+          signOf(u2r1) +
+          signOf(u2l2) +
+          signOf(u2r2)
         setContext(state, 1, S_NEAR + (((signOf(l1) + 1) * 3 + signOf(u1) + 1) as u32))
         setContext(state, 2, S_SUM + ((sum + 4) as u32))
         setContext(state, 3, S_WIDE + (((sum + 4) * 5 + max<i32>(-2, min<i32>(2, wide)) + 2) as u32))

@@ -15,13 +15,40 @@ import { beginRuns, decodeRunsRow } from './runs'
 import { isNegative, prepareSigns } from './signs'
 import { fillRates } from './slots'
 import {
-  CLASSES, CODE, COLS, CONV, columnCounts, END, MAX_COLS, MAX_LEVEL, MAX_ROWS, MODE, NEXT, OUT, PLANE, PRODUCERS, producerCounts, RANGE,
-  ROW, ROWS, rowCounts, rowLevels, rowPairs, SIGNS, WIDTH,
+  CLASSES,
+  CODE,
+  COLS,
+  CONV,
+  columnCounts,
+  END,
+  MAX_COLS,
+  MAX_LEVEL,
+  MAX_ROWS,
+  MODE,
+  NEXT,
+  OUT,
+  PLANE,
+  PRODUCERS,
+  producerCounts,
+  RANGE,
+  ROW,
+  ROWS,
+  rowCounts,
+  rowLevels,
+  rowPairs,
+  SIGNS,
+  WIDTH,
 } from './state'
 
 /** Sets the coder to its place in the stream ([next, end), pointers), and fresh models. */
 export function entropy_begin(
-  state: usize, range: u32, code: u32, next: usize, end: usize, maxCols: u32, maxRows: u32,
+  state: usize,
+  range: u32,
+  code: u32,
+  next: usize,
+  end: usize,
+  maxCols: u32,
+  maxRows: u32,
 ): void {
   assert((state & 7) == 0)
   store<u32>(state, range, RANGE)
@@ -45,7 +72,16 @@ export function entropy_begin(
  * @param classes one byte 0..7 per row
  */
 export function entropy_tensor(
-  state: usize, rows: u32, cols: u32, plane: u32, width: u32, maxLevel: u32, signs: u32, conv: u32, mode: u32, classes: usize,
+  state: usize,
+  rows: u32,
+  cols: u32,
+  plane: u32,
+  width: u32,
+  maxLevel: u32,
+  signs: u32,
+  conv: u32,
+  mode: u32,
+  classes: usize,
 ): void {
   assert(rows <= load<u32>(state, MAX_ROWS) && cols <= load<u32>(state, MAX_COLS))
   assert(plane > 0 && cols % plane == 0 && width <= plane)
@@ -127,7 +163,14 @@ export function entropy_decode_dense(state: usize, rowBegin: u32, rowEnd: u32, l
  * be the next row. Stops before a row that might not fit: 8 * planes + 4 * digits * cols + 4 bytes, with 1 digit per level
  * for one plane, else 2. Returns the number of rows done, or -1 for a damaged stream; word `out` of the state then holds the end of what was written.
  */
-export function entropy_decode_program(state: usize, rowBegin: u32, rowEnd: u32, ctx: usize, out: usize, outEnd: usize): i32 {
+export function entropy_decode_program(
+  state: usize,
+  rowBegin: u32,
+  rowEnd: u32,
+  ctx: usize,
+  out: usize,
+  outEnd: usize,
+): i32 {
   assert(rowBegin == load<u32>(state, ROW) && rowEnd <= load<u32>(state, ROWS))
   const planes = load<u32>(ctx) as u64
   const worst = 8 * planes + (load<u32>(state, COLS) as u64) * (planes > 1 ? 8 : 4) + 4

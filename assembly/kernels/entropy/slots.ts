@@ -12,7 +12,7 @@ const LIMIT: u32 = 1023
 
 export function fillRates(state: usize): void {
   for (let n: u32 = 0; n <= LIMIT; n++) {
-    store<u32>(state + (n << 2), 65536 / (n + 2) | (((512 * n) / (2 * n + 3)) << 16), RATES)
+    store<u32>(state + (n << 2), (65536 / (n + 2)) | (((512 * n) / (2 * n + 3)) << 16), RATES)
   }
 }
 
@@ -26,6 +26,6 @@ export function learned(state: usize, slot: u32, bit: i32): u32 {
   const p = (slot >>> 10) as i32
   const error = (bit ? 4194303 : 0) - p
   const rate = load<u32>(state + (n << 2), RATES) & 65535
-  const moved = p + (((error as i64) * (rate as i64)) >> 16) as i32
+  const moved = (p + (((error as i64) * (rate as i64)) >> 16)) as i32
   return ((moved as u32) << 10) | (n < LIMIT ? n + 1 : n)
 }

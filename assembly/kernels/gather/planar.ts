@@ -148,14 +148,38 @@ function gather<Lane>(program: usize, rows: i32, planes: i32, x: usize, y: usize
   }
 }
 
-export function gather_i16(program: usize, rows: i32, planes: i32, x: usize, y: usize, yStride: usize, vectors: i32): void {
+export function gather_i16(
+  program: usize,
+  rows: i32,
+  planes: i32,
+  x: usize,
+  y: usize,
+  yStride: usize,
+  vectors: i32,
+): void {
   gather<i16>(program, rows, planes, x, y, yStride, vectors)
 }
 
-export function gather_i32(program: usize, rows: i32, planes: i32, x: usize, y: usize, yStride: usize, vectors: i32): void {
+export function gather_i32(
+  program: usize,
+  rows: i32,
+  planes: i32,
+  x: usize,
+  y: usize,
+  yStride: usize,
+  vectors: i32,
+): void {
   gather<i32>(program, rows, planes, x, y, yStride, vectors)
 }
 
-export function gather_f32(program: usize, rows: i32, planes: i32, x: usize, y: usize, yStride: usize, vectors: i32): void {
+export function gather_f32(
+  program: usize,
+  rows: i32,
+  planes: i32,
+  x: usize,
+  y: usize,
+  yStride: usize,
+  vectors: i32,
+): void {
   gather<f32>(program, rows, planes, x, y, yStride, vectors)
 }

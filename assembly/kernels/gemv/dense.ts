@@ -11,9 +11,7 @@
 import { madd } from '../../lib/madd'
 
 function sumLanes(v: v128): f32 {
-  return (
-    f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
-  )
+  return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
 }
 
 function finishRow(acc: v128, w: usize, x: usize, from: i32, cols: i32): f32 {

@@ -9,7 +9,16 @@
 //
 // Pitches, planes and steps count elements. Contract: natural alignment. Exact: copies.
 
-function flatten<T>(x: usize, xPlane: i32, xPitch: i32, channels: i32, height: i32, width: i32, y: usize, yStep: i32): void {
+function flatten<T>(
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  y: usize,
+  yStep: i32,
+): void {
   const step = (yStep as usize) * sizeof<T>()
   for (let c = 0; c < channels; c++) {
     for (let i = 0; i < height; i++) {
@@ -23,8 +32,19 @@ function flatten<T>(x: usize, xPlane: i32, xPitch: i32, channels: i32, height: i
 }
 
 function phases<T>(
-  x: usize, xPlane: i32, xPitch: i32, channels: i32, height: i32, width: i32,
-  y: usize, yPlane: i32, yPitch: i32, yHeight: i32, yWidth: i32, strideY: i32, strideX: i32,
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  yHeight: i32,
+  yWidth: i32,
+  strideY: i32,
+  strideX: i32,
 ): void {
   for (let c = 0; c < channels; c++) {
     for (let py = 0; py < strideY; py++) {
@@ -46,24 +66,64 @@ function phases<T>(
   }
 }
 
-export function flatten_16(x: usize, xPlane: i32, xPitch: i32, channels: i32, height: i32, width: i32, y: usize, yStep: i32): void {
+export function flatten_16(
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  y: usize,
+  yStep: i32,
+): void {
   flatten<u16>(x, xPlane, xPitch, channels, height, width, y, yStep)
 }
 
-export function flatten_32(x: usize, xPlane: i32, xPitch: i32, channels: i32, height: i32, width: i32, y: usize, yStep: i32): void {
+export function flatten_32(
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  y: usize,
+  yStep: i32,
+): void {
   flatten<u32>(x, xPlane, xPitch, channels, height, width, y, yStep)
 }
 
 export function phases_16(
-  x: usize, xPlane: i32, xPitch: i32, channels: i32, height: i32, width: i32,
-  y: usize, yPlane: i32, yPitch: i32, yHeight: i32, yWidth: i32, strideY: i32, strideX: i32,
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  yHeight: i32,
+  yWidth: i32,
+  strideY: i32,
+  strideX: i32,
 ): void {
   phases<u16>(x, xPlane, xPitch, channels, height, width, y, yPlane, yPitch, yHeight, yWidth, strideY, strideX)
 }
 
 export function phases_32(
-  x: usize, xPlane: i32, xPitch: i32, channels: i32, height: i32, width: i32,
-  y: usize, yPlane: i32, yPitch: i32, yHeight: i32, yWidth: i32, strideY: i32, strideX: i32,
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  yHeight: i32,
+  yWidth: i32,
+  strideY: i32,
+  strideX: i32,
 ): void {
   phases<u32>(x, xPlane, xPitch, channels, height, width, y, yPlane, yPitch, yHeight, yWidth, strideY, strideX)
 }

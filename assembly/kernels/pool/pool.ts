@@ -40,7 +40,13 @@ function maxPool<Lane>(x: usize, xPlane: i32, xPitch: i32, y: usize, yPlane: i32
   const strideX = load<i32>(shape, 32)
   const padTop = load<i32>(shape, 36)
   const padLeft = load<i32>(shape, 40)
-  const halving = kernelY == 2 && kernelX == 2 && strideX == 2 && padTop == 0 && padLeft == 0 && (outHeight - 1) * strideY + 2 <= height
+  const halving =
+    kernelY == 2 &&
+    kernelX == 2 &&
+    strideX == 2 &&
+    padTop == 0 &&
+    padLeft == 0 &&
+    (outHeight - 1) * strideY + 2 <= height
   const lanes = (16 / sizeof<Lane>()) as i32
   for (let c = 0; c < channels; c++) {
     for (let i = 0; i < outHeight; i++) {
@@ -79,7 +85,15 @@ function maxPool<Lane>(x: usize, xPlane: i32, xPitch: i32, y: usize, yPlane: i32
 }
 
 function avgPool<Lane, Sum>(
-  x: usize, xPlane: i32, xPitch: i32, y: usize, yPlane: i32, yPitch: i32, shape: usize, grid: usize, unit: f32,
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  shape: usize,
+  grid: usize,
+  unit: f32,
 ): void {
   const channels = load<i32>(shape)
   const height = load<i32>(shape, 4)
@@ -120,32 +134,80 @@ function avgPool<Lane, Sum>(
   }
 }
 
-export function maxpool_i16(x: usize, xPlane: i32, xPitch: i32, y: usize, yPlane: i32, yPitch: i32, shape: usize): void {
+export function maxpool_i16(
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  shape: usize,
+): void {
   maxPool<i16>(x, xPlane, xPitch, y, yPlane, yPitch, shape)
 }
 
-export function maxpool_i32(x: usize, xPlane: i32, xPitch: i32, y: usize, yPlane: i32, yPitch: i32, shape: usize): void {
+export function maxpool_i32(
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  shape: usize,
+): void {
   maxPool<i32>(x, xPlane, xPitch, y, yPlane, yPitch, shape)
 }
 
-export function maxpool_f32(x: usize, xPlane: i32, xPitch: i32, y: usize, yPlane: i32, yPitch: i32, shape: usize): void {
+export function maxpool_f32(
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  shape: usize,
+): void {
   maxPool<f32>(x, xPlane, xPitch, y, yPlane, yPitch, shape)
 }
 
 export function avgpool_i16(
-  x: usize, xPlane: i32, xPitch: i32, y: usize, yPlane: i32, yPitch: i32, shape: usize, grid: usize, unit: f32,
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  shape: usize,
+  grid: usize,
+  unit: f32,
 ): void {
   avgPool<i16, i32>(x, xPlane, xPitch, y, yPlane, yPitch, shape, grid, unit)
 }
 
 export function avgpool_i32(
-  x: usize, xPlane: i32, xPitch: i32, y: usize, yPlane: i32, yPitch: i32, shape: usize, grid: usize, unit: f32,
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  shape: usize,
+  grid: usize,
+  unit: f32,
 ): void {
   avgPool<i32, i32>(x, xPlane, xPitch, y, yPlane, yPitch, shape, grid, unit)
 }
 
 export function avgpool_f32(
-  x: usize, xPlane: i32, xPitch: i32, y: usize, yPlane: i32, yPitch: i32, shape: usize, grid: usize, unit: f32,
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  shape: usize,
+  grid: usize,
+  unit: f32,
 ): void {
   avgPool<f32, f32>(x, xPlane, xPitch, y, yPlane, yPitch, shape, grid, unit)
 }

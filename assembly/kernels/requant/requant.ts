@@ -18,8 +18,18 @@
 import { loadLanes, roundWith, storeLanes, storeSome } from '../../lib/grid'
 
 function planes<In, Out>(
-  acc: usize, accPlane: i32, accPitch: i32, y: usize, yPlane: i32, yPitch: i32,
-  channels: i32, height: i32, width: i32, scale: usize, bias: usize, grid: usize,
+  acc: usize,
+  accPlane: i32,
+  accPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  scale: usize,
+  bias: usize,
+  grid: usize,
 ): void {
   const inverseUnit = v128.load32_splat(grid, 16)
   const high = v128.load32_splat(grid)
@@ -41,7 +51,12 @@ function planes<In, Out>(
       }
       if (j < width) {
         const v = f32x4.add(f32x4.mul(loadLanes<In>(from + (j as usize) * sizeof<In>()), s), b)
-        storeSome<Out>(to + (j as usize) * sizeof<Out>(), roundWith(v, high, low, minExp, step, rounds), inverseUnit, width - j)
+        storeSome<Out>(
+          to + (j as usize) * sizeof<Out>(),
+          roundWith(v, high, low, minExp, step, rounds),
+          inverseUnit,
+          width - j,
+        )
       }
     }
   }
@@ -57,71 +72,168 @@ function vector<In, Out>(acc: usize, y: usize, n: i32, scale: usize, bias: usize
   for (let i = 0; i < n; i += 4) {
     const k = (i as usize) << 2
     const a = loadLanes<In>(acc + (i as usize) * sizeof<In>())
-    const v = roundWith(f32x4.add(f32x4.mul(a, v128.load(scale + k)), v128.load(bias + k)), high, low, minExp, step, rounds)
+    const v = roundWith(
+      f32x4.add(f32x4.mul(a, v128.load(scale + k)), v128.load(bias + k)),
+      high,
+      low,
+      minExp,
+      step,
+      rounds,
+    )
     if (n - i >= 4) storeLanes<Out>(y + (i as usize) * sizeof<Out>(), v, inverseUnit)
     else storeSome<Out>(y + (i as usize) * sizeof<Out>(), v, inverseUnit, n - i)
   }
 }
 
 export function requant_planes_i16_i16(
-  acc: usize, accPlane: i32, accPitch: i32, y: usize, yPlane: i32, yPitch: i32,
-  channels: i32, height: i32, width: i32, scale: usize, bias: usize, grid: usize,
+  acc: usize,
+  accPlane: i32,
+  accPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  scale: usize,
+  bias: usize,
+  grid: usize,
 ): void {
   planes<i16, i16>(acc, accPlane, accPitch, y, yPlane, yPitch, channels, height, width, scale, bias, grid)
 }
 
 export function requant_planes_i16_i32(
-  acc: usize, accPlane: i32, accPitch: i32, y: usize, yPlane: i32, yPitch: i32,
-  channels: i32, height: i32, width: i32, scale: usize, bias: usize, grid: usize,
+  acc: usize,
+  accPlane: i32,
+  accPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  scale: usize,
+  bias: usize,
+  grid: usize,
 ): void {
   planes<i16, i32>(acc, accPlane, accPitch, y, yPlane, yPitch, channels, height, width, scale, bias, grid)
 }
 
 export function requant_planes_i16_f32(
-  acc: usize, accPlane: i32, accPitch: i32, y: usize, yPlane: i32, yPitch: i32,
-  channels: i32, height: i32, width: i32, scale: usize, bias: usize, grid: usize,
+  acc: usize,
+  accPlane: i32,
+  accPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  scale: usize,
+  bias: usize,
+  grid: usize,
 ): void {
   planes<i16, f32>(acc, accPlane, accPitch, y, yPlane, yPitch, channels, height, width, scale, bias, grid)
 }
 
 export function requant_planes_i32_i16(
-  acc: usize, accPlane: i32, accPitch: i32, y: usize, yPlane: i32, yPitch: i32,
-  channels: i32, height: i32, width: i32, scale: usize, bias: usize, grid: usize,
+  acc: usize,
+  accPlane: i32,
+  accPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  scale: usize,
+  bias: usize,
+  grid: usize,
 ): void {
   planes<i32, i16>(acc, accPlane, accPitch, y, yPlane, yPitch, channels, height, width, scale, bias, grid)
 }
 
 export function requant_planes_i32_i32(
-  acc: usize, accPlane: i32, accPitch: i32, y: usize, yPlane: i32, yPitch: i32,
-  channels: i32, height: i32, width: i32, scale: usize, bias: usize, grid: usize,
+  acc: usize,
+  accPlane: i32,
+  accPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  scale: usize,
+  bias: usize,
+  grid: usize,
 ): void {
   planes<i32, i32>(acc, accPlane, accPitch, y, yPlane, yPitch, channels, height, width, scale, bias, grid)
 }
 
 export function requant_planes_i32_f32(
-  acc: usize, accPlane: i32, accPitch: i32, y: usize, yPlane: i32, yPitch: i32,
-  channels: i32, height: i32, width: i32, scale: usize, bias: usize, grid: usize,
+  acc: usize,
+  accPlane: i32,
+  accPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  scale: usize,
+  bias: usize,
+  grid: usize,
 ): void {
   planes<i32, f32>(acc, accPlane, accPitch, y, yPlane, yPitch, channels, height, width, scale, bias, grid)
 }
 
 export function requant_planes_f32_i16(
-  acc: usize, accPlane: i32, accPitch: i32, y: usize, yPlane: i32, yPitch: i32,
-  channels: i32, height: i32, width: i32, scale: usize, bias: usize, grid: usize,
+  acc: usize,
+  accPlane: i32,
+  accPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  scale: usize,
+  bias: usize,
+  grid: usize,
 ): void {
   planes<f32, i16>(acc, accPlane, accPitch, y, yPlane, yPitch, channels, height, width, scale, bias, grid)
 }
 
 export function requant_planes_f32_i32(
-  acc: usize, accPlane: i32, accPitch: i32, y: usize, yPlane: i32, yPitch: i32,
-  channels: i32, height: i32, width: i32, scale: usize, bias: usize, grid: usize,
+  acc: usize,
+  accPlane: i32,
+  accPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  scale: usize,
+  bias: usize,
+  grid: usize,
 ): void {
   planes<f32, i32>(acc, accPlane, accPitch, y, yPlane, yPitch, channels, height, width, scale, bias, grid)
 }
 
 export function requant_planes_f32_f32(
-  acc: usize, accPlane: i32, accPitch: i32, y: usize, yPlane: i32, yPitch: i32,
-  channels: i32, height: i32, width: i32, scale: usize, bias: usize, grid: usize,
+  acc: usize,
+  accPlane: i32,
+  accPitch: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  scale: usize,
+  bias: usize,
+  grid: usize,
 ): void {
   planes<f32, f32>(acc, accPlane, accPitch, y, yPlane, yPitch, channels, height, width, scale, bias, grid)
 }

@@ -26,7 +26,13 @@ export function pad({ f32, u32 }: Mem, x: number, y: number, shape: number): und
 }
 
 export function convPack(
-  { f32, u32 }: Mem, w: number, packed: number, rows: number, taps: number, rowStep: number, tapIndex: number,
+  { f32, u32 }: Mem,
+  w: number,
+  packed: number,
+  rows: number,
+  taps: number,
+  rowStep: number,
+  tapIndex: number,
 ): undefined {
   for (let row = 0; row < Math.ceil(rows / 4) * 4; row++) {
     for (let t = 0; t < taps; t++) {
@@ -51,7 +57,10 @@ function groupsOf({ u32 }: Mem, table: number, count: number): Group[] {
 
 export function conv(mem: Mem, x: number, weights: number, y: number, shape: number): undefined {
   const { f32, u32 } = mem
-  const [images, xImage, yImage, groups, table, rows, yRow, taps, tapTable, step] = u32.subarray(shape / 4, shape / 4 + 10)
+  const [images, xImage, yImage, groups, table, rows, yRow, taps, tapTable, step] = u32.subarray(
+    shape / 4,
+    shape / 4 + 10,
+  )
   const list = groupsOf(mem, table, groups)
   for (let n = 0; n < images; n++) {
     for (let row = 0; row < rows; row++) {

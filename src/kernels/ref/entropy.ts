@@ -1,8 +1,9 @@
 /** Scalar references of assembly/kernels/entropy. */
+
+import type { Mem } from '../row.js'
 import { RangeDecoder } from './entropy/coder.js'
 import { beginLevels, beginTensor, decodeRow } from './entropy/rows.js'
 import { arraysOf, WORD } from './entropy/state.js'
-import type { Mem } from '../row.js'
 import { emitRow } from './gather.js'
 
 const word = (mem: Mem, state: number, at: number): number => mem.u32[(state + at) >> 2]
@@ -71,7 +72,7 @@ export function entropyDecodeProgram(
     const row = decodeNext(coder, mem, state)
     if (coder.overrun) return -1
     const nonzeros: [number, number][] = []
-    row.forEach((level, column) => level !== 0 && nonzeros.push([column, level]))
+    for (const [column, level] of row.entries()) if (level !== 0) nonzeros.push([column, level])
     out = emitRow(mem, nonzeros, ctx, out)
   }
   mem.u32[(state + WORD.out) >> 2] = out

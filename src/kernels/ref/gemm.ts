@@ -7,8 +7,19 @@ const { fround } = Math
 export const GEMM_SCRATCH_BYTES = (128 * 256 + 256 * 256 + 32) * 4
 
 export function gemm(
-  { f32 }: Mem, m: number, n: number, k: number, a: number, aRow: number, aCol: number, b: number, bRow: number,
-  bCol: number, c: number, cRow: number, accumulate: number,
+  { f32 }: Mem,
+  m: number,
+  n: number,
+  k: number,
+  a: number,
+  aRow: number,
+  aCol: number,
+  b: number,
+  bRow: number,
+  bCol: number,
+  c: number,
+  cRow: number,
+  accumulate: number,
 ): undefined {
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) {

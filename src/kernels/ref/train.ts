@@ -16,12 +16,27 @@ function rowSum(n: number, term: (i: number) => number): number {
   return sum
 }
 
-function normalise(f32: Float32Array, x: number, y: number, n: number, mean: number, factor: number, beta: number): void {
+function normalise(
+  f32: Float32Array,
+  x: number,
+  y: number,
+  n: number,
+  mean: number,
+  factor: number,
+  beta: number,
+): void {
   for (let i = 0; i < n; i++) f32[y + i] = fround(fround(f32[x + i] - mean) * factor) + beta
 }
 
 export function batchnorm(
-  { f32 }: Mem, x: number, y: number, channels: number, n: number, state: number, eps: number, momentum: number,
+  { f32 }: Mem,
+  x: number,
+  y: number,
+  channels: number,
+  n: number,
+  state: number,
+  eps: number,
+  momentum: number,
 ): undefined {
   eps = fround(eps)
   momentum = fround(momentum)
@@ -45,7 +60,13 @@ export function batchnorm(
 }
 
 export function batchnormInfer(
-  { f32 }: Mem, x: number, y: number, channels: number, n: number, state: number, eps: number,
+  { f32 }: Mem,
+  x: number,
+  y: number,
+  channels: number,
+  n: number,
+  state: number,
+  eps: number,
 ): undefined {
   for (let c = 0; c < channels; c++) {
     const field = (k: number) => f32[state / 4 + k * channels + c]
@@ -55,7 +76,14 @@ export function batchnormInfer(
 }
 
 export function batchnormGrad(
-  { f32 }: Mem, x: number, dy: number, dx: number, channels: number, n: number, state: number, grads: number,
+  { f32 }: Mem,
+  x: number,
+  dy: number,
+  dx: number,
+  channels: number,
+  n: number,
+  state: number,
+  grads: number,
 ): undefined {
   for (let c = 0; c < channels; c++) {
     const [rowX, rowDy, rowDx] = [x, dy, dx].map((p) => p / 4 + c * n)
@@ -112,10 +140,8 @@ interface Window {
 }
 
 function windows({ i32 }: Mem, shape: number): Window {
-  const [planes, height, width, outHeight, outWidth, kernelY, kernelX, strideY, strideX, padTop, padLeft] = i32.subarray(
-    shape / 4,
-    shape / 4 + 11,
-  )
+  const [planes, height, width, outHeight, outWidth, kernelY, kernelX, strideY, strideX, padTop, padLeft] =
+    i32.subarray(shape / 4, shape / 4 + 11)
   const positions = (o: number) => {
     const list: number[] = []
     for (let u = 0; u < kernelY; u++) {
@@ -219,8 +245,15 @@ function logAboveOne(x: number): number {
 }
 
 export function softmaxLoss(
-  { f32, u8, i32, buffer }: Mem, z: number, dz: number, labels: number, classes: number, n: number, pitch: number,
-  smoothing: number, out: number,
+  { f32, u8, i32, buffer }: Mem,
+  z: number,
+  dz: number,
+  labels: number,
+  classes: number,
+  n: number,
+  pitch: number,
+  smoothing: number,
+  out: number,
 ): undefined {
   smoothing = fround(smoothing)
   const off = smoothing / classes
@@ -246,7 +279,14 @@ export function softmaxLoss(
 }
 
 export function levelsFromScores(
-  { f32, i8 }: Mem, scores: number, n: number, scale: number, thresholds: number, coats: number, signs: number, levels: number,
+  { f32, i8 }: Mem,
+  scores: number,
+  n: number,
+  scale: number,
+  thresholds: number,
+  coats: number,
+  signs: number,
+  levels: number,
 ): number {
   let squares = 0
   for (let i = 0; i < n; i++) {
@@ -265,7 +305,15 @@ export function weightsFromLevels({ f32, i8 }: Mem, levels: number, n: number, c
 }
 
 export function sgd(
-  { f32, i8 }: Mem, p: number, gradient: number, v: number, n: number, rate: number, momentum: number, decay: number, scale: number,
+  { f32, i8 }: Mem,
+  p: number,
+  gradient: number,
+  v: number,
+  n: number,
+  rate: number,
+  momentum: number,
+  decay: number,
+  scale: number,
   signs: number,
 ): undefined {
   rate = fround(rate)
@@ -291,10 +339,19 @@ export function average({ f32 }: Mem, x: number, mean: number, n: number, rate: 
 }
 
 export function image(
-  { f32, u8 }: Mem, x: number, y: number, plane: number, channels: number, height: number, width: number, map: number, scales: number,
+  { f32, u8 }: Mem,
+  x: number,
+  y: number,
+  plane: number,
+  channels: number,
+  height: number,
+  width: number,
+  map: number,
+  scales: number,
 ): undefined {
   const m = f32.subarray(map / 4, map / 4 + 6)
-  const at = (i: number, j: number, a: number, b: number, c: number) => fround(fround(fround(a * i) + fround(b * j)) + c)
+  const at = (i: number, j: number, a: number, b: number, c: number) =>
+    fround(fround(fround(a * i) + fround(b * j)) + c)
   const mix = (a: number, b: number, t: number) => fround(a + fround(fround(b - a) * t))
   for (let c = 0; c < channels; c++) {
     const pixel = (r: number, k: number) =>
@@ -306,7 +363,11 @@ export function image(
         const r = Math.floor(row)
         const k = Math.floor(column)
         const fx = fround(column - k)
-        const value = mix(mix(pixel(r, k), pixel(r, k + 1), fx), mix(pixel(r + 1, k), pixel(r + 1, k + 1), fx), fround(row - r))
+        const value = mix(
+          mix(pixel(r, k), pixel(r, k + 1), fx),
+          mix(pixel(r + 1, k), pixel(r + 1, k + 1), fx),
+          fround(row - r),
+        )
         f32[y / 4 + c * plane + i * width + j] = fround(value * f32[scales / 4 + c]) + f32[scales / 4 + channels + c]
       }
     }

@@ -26,7 +26,8 @@ export const requantRows: readonly KernelRow[] = [
           'bias',
           'grid',
         ],
-        contract: 'Planes and pitches in elements; reads up to 12 bytes past a row, writes exactly width elements a row.',
+        contract:
+          'Planes and pitches in elements; reads up to 12 bytes past a row, writes exactly width elements a row.',
         exact: 'bits',
         reference: requantPlanes(from, to),
       }),
