@@ -1,6 +1,10 @@
 // The inference module: every export is a kernel of the table (src/kernels/table.ts).
 export {
-  entropy_begin, entropy_decode_dense, entropy_decode_program, entropy_end, entropy_tensor,
+  entropy_begin,
+  entropy_decode_dense,
+  entropy_decode_program,
+  entropy_end,
+  entropy_tensor,
 } from './kernels/entropy/entropy'
 export * from './kernels/fp8/fp8'
 export * from './kernels/gather/planar'

@@ -7,9 +7,11 @@
 import { parseArgs } from 'node:util'
 import { describeMachine, measureLimits } from './machine.js'
 import type { Figure } from './suite.js'
+import { entropySuite } from './suites/entropy.js'
 import { gatherSuite } from './suites/gather.js'
+import { gemmSuite } from './suites/gemm.js'
 
-const suites = [gatherSuite]
+const suites = [gatherSuite, gemmSuite, entropySuite]
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true })
 const selected = positionals.includes('all') ? suites : suites.filter((s) => positionals.includes(s.name))

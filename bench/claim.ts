@@ -72,10 +72,7 @@ function bars(claim: Pick<Claim, 'bar' | 'unit' | 'also' | 'chase'>): string {
 
 async function measureClaim(claim: Claim): Promise<ClaimResult> {
   const start = performance.now()
-  const measured = await claim.measure({
-    onProgress: (line) => console.error(`${claim.name}: ${line}`),
-    signal: new AbortController().signal,
-  })
+  const measured = await claim.measure((line) => console.error(`${claim.name}: ${line}`))
   const { name, title, unit, bar, also = [], chase } = claim
   return {
     name,

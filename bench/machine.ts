@@ -2,9 +2,9 @@
  * Where a figure was measured: the runtime, the processor, and the processor's own limits, timed by the probes in the
  * same process right before or after. A kernel's figure means little without them.
  */
-import { readFile } from 'node:fs/promises'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { type Comparison, compare } from './harness.js'
+import { instantiate } from './wasm.js'
 
 export interface Machine {
   readonly runtime: string
@@ -58,20 +58,10 @@ export type LimitName =
   | 'readL3'
   | 'readMemory'
 
-type ProbeExports = Readonly<Record<string, (...args: number[]) => number>>
-
-/** The probes that the build left in build/wasm, on `bytes` of memory. */
-async function instantiateProbes(bytes: number): Promise<{ exports: ProbeExports; memory: WebAssembly.Memory }> {
-  const module = await WebAssembly.compile(await readFile(new URL('../wasm/probes.wasm', import.meta.url)))
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536) })
-  const instance = await WebAssembly.instantiate(module, { env: { memory } })
-  return { exports: instance.exports as ProbeExports, memory }
-}
-
 /** Contestants for the harness, one for each limit, so that a suite can time a limit in turns with its kernels. */
 export async function limitContestants(names: readonly LimitName[]) {
   const largest = names.includes('readMemory') ? 256 * MIB : names.includes('readL3') ? 8 * MIB : MIB
-  const { exports, memory } = await instantiateProbes(START + largest)
+  const { exports, memory } = await instantiate('probes', START + largest)
   // Small numbers, neither zero nor denormal in any reading, so that no unit takes a shortcut.
   new Float32Array(memory.buffer).fill(0.5)
   const read = (bytes: number) => ({ run: () => exports.read_bytes(START, bytes), work: bytes })

@@ -27,7 +27,6 @@ export async function trainPreset(
   name: PresetName,
   data: { readonly train: DataSet; readonly test: DataSet },
   onProgress: (event: ProgressEvent) => void,
-  signal?: AbortSignal,
 ): Promise<{ bytes: Uint8Array; result: TrainResult }> {
   const preset = presets[name]
   const result = await train({
@@ -35,7 +34,6 @@ export async function trainPreset(
     graph: preset.graph(),
     ...data,
     onProgress,
-    ...(signal === undefined ? {} : { signal }),
   })
   return { bytes: encodeModel(await exportModel(result, { ...preset.export, calibration: data.train })), result }
 }

@@ -54,8 +54,12 @@ try {
   tally.passed += report.numPassedTests
   tally.failed += report.numFailedTests
   tally.skipped += report.numPendingTests + report.numTodoTests
-  // A file that does not load, or an error outside of any test, fails the run without failing a test.
-  if (!clean && report.numFailedTests === 0) tally.failed += Math.max(1, report.numFailedTestSuites)
+  // A file that does not load fails without failing a test; an error outside of any test fails the run alone.
+  const broken = report.testResults.filter(
+    (f) => f.status === 'failed' && f.assertionResults.every((t) => t.status !== 'failed'),
+  )
+  tally.failed += broken.length
+  if (!clean && report.numFailedTests + broken.length === 0) tally.failed++
 } catch (error) {
   console.error(`vitest left no report: ${error.message}`)
   tally.failed++

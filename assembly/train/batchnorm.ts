@@ -148,7 +148,13 @@ export function batchnorm_infer_f32(x: usize, y: usize, channels: i32, n: i32, s
 }
 
 export function batchnorm_grad_f32(
-  x: usize, dy: usize, dx: usize, channels: i32, n: i32, state: usize, grads: usize,
+  x: usize,
+  dy: usize,
+  dx: usize,
+  channels: i32,
+  n: i32,
+  state: usize,
+  grads: usize,
 ): void {
   const field = (channels as usize) << 2
   for (let c = 0; c < channels; c++) {

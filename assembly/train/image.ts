@@ -15,7 +15,16 @@ function pixel(x: usize, row: i32, column: i32, height: i32, width: i32): f32 {
   return inside ? (load<u8>(x + row * width + column) as f32) : 0
 }
 
-export function image_f32(x: usize, y: usize, plane: i32, channels: i32, height: i32, width: i32, map: usize, scales: usize): void {
+export function image_f32(
+  x: usize,
+  y: usize,
+  plane: i32,
+  channels: i32,
+  height: i32,
+  width: i32,
+  map: usize,
+  scales: usize,
+): void {
   const m0 = load<f32>(map)
   const m1 = load<f32>(map, 4)
   const m2 = load<f32>(map, 8)

@@ -8,7 +8,13 @@
 // Exact: one f32 product per score and per weight. Returns the sum of squared levels.
 
 export function levels_from_scores(
-  scores: usize, n: i32, scale: f32, thresholds: usize, coats: i32, signs: usize, levels: usize,
+  scores: usize,
+  n: i32,
+  scale: f32,
+  thresholds: usize,
+  coats: i32,
+  signs: usize,
+  levels: usize,
 ): f64 {
   let squares: i64 = 0
   for (let i = 0; i < n; i++) {

@@ -11,8 +11,8 @@
 
 /** e^x for -700 < x <= 0: 2^k times a series on |r| <= ln(2) / 2, error below 1e-15. */
 function expNegative(x: f64): f64 {
-  const k = nearest<f64>(x * 1.4426950408889634)
-  const r = x - k * 0.6931471805599453
+  const k = nearest<f64>(x * Math.LOG2E)
+  const r = x - k * Math.LN2
   let term: f64 = 1
   let sum: f64 = 1
   for (let i = 1; i <= 14; i++) {
@@ -35,12 +35,19 @@ function logAboveOne(x: f64): f64 {
     sum += power / (i as f64)
     power *= square
   }
-  return (exponent as f64) * 0.6931471805599453 + 2 * sum
+  return (exponent as f64) * Math.LN2 + 2 * sum
 }
 
 /** Columns from `n` on are ignored (dz left alone); columns of z and dz are `pitch` elements per class. */
 export function softmax_loss_f32(
-  z: usize, dz: usize, labels: usize, classes: i32, n: i32, pitch: i32, smoothing: f32, out: usize,
+  z: usize,
+  dz: usize,
+  labels: usize,
+  classes: i32,
+  n: i32,
+  pitch: i32,
+  smoothing: f32,
+  out: usize,
 ): void {
   const off = (smoothing as f64) / (classes as f64)
   const on = 1 - (smoothing as f64) + off
@@ -59,7 +66,8 @@ export function softmax_loss_f32(
     }
     if (best == label) correct++
     let sum: f64 = 0
-    for (let c = 0; c < classes; c++) sum += expNegative(clampLow((load<f32>(z + ((c * pitch + i) << 2)) as f64) - (top as f64)))
+    for (let c = 0; c < classes; c++)
+      sum += expNegative(clampLow((load<f32>(z + ((c * pitch + i) << 2)) as f64) - (top as f64)))
     const log = logAboveOne(sum)
     for (let c = 0; c < classes; c++) {
       const at = (c * pitch + i) << 2

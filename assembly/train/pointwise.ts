@@ -14,8 +14,10 @@ export function relu_f32(x: usize, y: usize, n: i32): void {
     v128.store(y + (i << 2), v128.and(v, f32x4.gt(v, f32x4.splat(0))))
   }
   for (; i < n; i++) {
-    const v = load<f32>(x + (i << 2))
-    store<f32>(y + (i << 2), v > 0 ? v : 0)
+    let v = load<f32>(x + (i << 2))
+    // NaN too becomes 0, as above.
+    if (!(v > 0)) v = 0
+    store<f32>(y + (i << 2), v)
   }
 }
 
@@ -60,7 +62,10 @@ export function transpose_f32(x: usize, y: usize, blocks: i32, rows: i32, cols: 
       }
       for (; j < cols; j++) {
         for (let r = 0; r < 4; r++) {
-          store<f32>(y + (j as usize) * colBytes + ((i + r) << 2), load<f32>(x + ((i + r) as usize) * rowBytes + (j << 2)))
+          store<f32>(
+            y + (j as usize) * colBytes + ((i + r) << 2),
+            load<f32>(x + ((i + r) as usize) * rowBytes + (j << 2)),
+          )
         }
       }
     }

@@ -9,6 +9,31 @@
 // Contract: 4-byte alignment; gradients overwrite all of dx. `where` is one i32 per output.
 // Exact: sums run row by row over the window, in f32; gradients are added in the outputs' order.
 
+/** Four outputs of a 2 x 2 window at stride 2: `at` is the position of the first one's first pixel in the plane. */
+function fourPairs(x: usize, at: i32, width: i32, y: usize, where: usize): void {
+  const top = x + (at << 2)
+  const bottom = top + (width << 2)
+  const t0 = v128.load(top)
+  const t1 = v128.load(top, 16)
+  const b0 = v128.load(bottom)
+  const b1 = v128.load(bottom, 16)
+  let best = v128.shuffle<i32>(t0, t1, 0, 2, 4, 6)
+  let k = i32x4.add(i32x4.splat(at), i32x4(0, 2, 4, 6))
+  const corner = k
+  let next = v128.shuffle<i32>(t0, t1, 1, 3, 5, 7)
+  let larger = f32x4.gt(next, best)
+  best = v128.bitselect(next, best, larger)
+  k = v128.bitselect(i32x4.add(corner, i32x4.splat(1)), k, larger)
+  next = v128.shuffle<i32>(b0, b1, 0, 2, 4, 6)
+  larger = f32x4.gt(next, best)
+  best = v128.bitselect(next, best, larger)
+  k = v128.bitselect(i32x4.add(corner, i32x4.splat(width)), k, larger)
+  next = v128.shuffle<i32>(b0, b1, 1, 3, 5, 7)
+  larger = f32x4.gt(next, best)
+  v128.store(y, v128.bitselect(next, best, larger))
+  v128.store(where, v128.bitselect(i32x4.add(corner, i32x4.splat(width + 1)), k, larger))
+}
+
 export function train_maxpool_f32(x: usize, y: usize, where: usize, shape: usize): void {
   const planes = load<i32>(shape)
   const height = load<i32>(shape, 4)
@@ -21,11 +46,20 @@ export function train_maxpool_f32(x: usize, y: usize, where: usize, shape: usize
   const strideX = load<i32>(shape, 32)
   const padTop = load<i32>(shape, 36)
   const padLeft = load<i32>(shape, 40)
+  const halving = kernelY == 2 && kernelX == 2 && strideX == 2 && padTop == 0 && padLeft == 0
   for (let p = 0; p < planes; p++) {
     for (let i = 0; i < outHeight; i++) {
       const uBegin = max(0, i * strideY - padTop)
       const uEnd = min(height, i * strideY - padTop + kernelY)
-      for (let j = 0; j < outWidth; j++) {
+      let j = 0
+      if (halving && uEnd == uBegin + 2) {
+        for (; j + 4 <= outWidth && 2 * j + 8 <= width; j += 4) {
+          fourPairs(x, uBegin * width + 2 * j, width, y, where)
+          y += 16
+          where += 16
+        }
+      }
+      for (; j < outWidth; j++) {
         const vBegin = max(0, j * strideX - padLeft)
         const vEnd = min(width, j * strideX - padLeft + kernelX)
         let at = uBegin * width + vBegin

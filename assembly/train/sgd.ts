@@ -10,7 +10,15 @@
 // Exact: f32, in the order of the formula.
 
 export function sgd_f32(
-  p: usize, gradient: usize, v: usize, n: i32, rate: f32, momentum: f32, decay: f32, scale: f32, signs: usize,
+  p: usize,
+  gradient: usize,
+  v: usize,
+  n: i32,
+  rate: f32,
+  momentum: f32,
+  decay: f32,
+  scale: f32,
+  signs: usize,
 ): void {
   let i = 0
   if (signs == 0) {
@@ -36,19 +44,5 @@ export function sgd_f32(
     const speed = momentum * load<f32>(v + at) + g
     store<f32>(v + at, speed)
     store<f32>(p + at, old - rate * (g + momentum * speed))
-  }
-}
-
-/** mean += (x - mean) * rate: a running average. */
-export function average_f32(x: usize, mean: usize, n: i32, rate: f32): void {
-  const vr = f32x4.splat(rate)
-  let i = 0
-  for (; i + 4 <= n; i += 4) {
-    const m = v128.load(mean + (i << 2))
-    v128.store(mean + (i << 2), f32x4.add(m, f32x4.mul(f32x4.sub(v128.load(x + (i << 2)), m), vr)))
-  }
-  for (; i < n; i++) {
-    const m = load<f32>(mean + (i << 2))
-    store<f32>(mean + (i << 2), m + (load<f32>(x + (i << 2)) - m) * rate)
   }
 }

@@ -33,21 +33,16 @@ const trained = TARGETS.map(
     bar: { op: '>=', value: target.accuracy },
     also: [fileSize(target)],
     minutes: target.minutes,
-    async measure({ onProgress, signal }) {
+    async measure(onProgress) {
       const data = await loadData()
       let epoch = 0
-      const { bytes, result } = await trainPreset(
-        target.preset,
-        data,
-        (e) => {
-          if (e.testAccuracy === undefined || e.epoch === epoch) return
-          epoch = e.epoch
-          onProgress(
-            `epoch ${e.epoch}/${e.epochs}, test ${(100 * e.testAccuracy).toFixed(2)} %, ${Math.round(e.secondsLeft)} s left`,
-          )
-        },
-        signal,
-      )
+      const { bytes, result } = await trainPreset(target.preset, data, (e) => {
+        if (e.testAccuracy === undefined || e.epoch === epoch) return
+        epoch = e.epoch
+        onProgress(
+          `epoch ${e.epoch}/${e.epochs}, test ${(100 * e.testAccuracy).toFixed(2)} %, ${Math.round(e.secondsLeft)} s left`,
+        )
+      })
       const [int8, fp8, f32] = await scores(bytes, data)
       const seconds = Math.round(result.seconds)
       return {

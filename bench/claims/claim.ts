@@ -28,11 +28,6 @@ export interface Measured {
   readonly warnings?: readonly string[]
 }
 
-export interface MeasureOptions {
-  readonly onProgress: (line: string) => void
-  readonly signal: AbortSignal
-}
-
 export interface Claim {
   readonly name: string
   /** One line: what the value is. */
@@ -44,7 +39,7 @@ export interface Claim {
   readonly chase?: number
   /** About how long the measurement takes on two cores. */
   readonly minutes: number
-  readonly measure: (options: MeasureOptions) => Promise<Measured>
+  readonly measure: (onProgress: (line: string) => void) => Promise<Measured>
 }
 
 /** What is printed with --json and recorded in bench/results. */

@@ -16,7 +16,7 @@ const agreement: Claim = {
   unit: 'differing outputs',
   bar: { op: '<=', value: 0 },
   minutes: 2,
-  async measure({ onProgress }) {
+  async measure(onProgress) {
     const { test } = await loadData()
     const input = images(test, AGREEMENT_IMAGES)
     const builds: ('simd' | 'relaxed')[] = (await bestIsa()) === 'relaxed' ? ['simd', 'relaxed'] : ['simd']

@@ -1,5 +1,7 @@
 /** Speed of the kernels, one core, with what the machine could do at best from the same run. */
+
 import { GATHER_LANES, type Lane, measureGather } from '../suites/gather.js'
+import { measureGemm } from '../suites/gemm.js'
 import type { Bar, Claim } from './claim.js'
 
 const GATHER: Record<Lane, { bar: Bar; chase?: number }> = {
@@ -27,4 +29,16 @@ export const kernelClaims: readonly Claim[] = [
       },
     }),
   ),
+  {
+    name: 'gemm-f32',
+    title: 'Dense f32 product 512 x 512 x 512, one core, as a share of its 4 x 8 micro-kernel alone with data in cache',
+    unit: '%',
+    bar: { op: '>=', value: 70 },
+    minutes: 0.1,
+    async measure() {
+      const { rate, rateP10, limit, share, spread, warnings } = await measureGemm()
+      const details = { gflops: rate, gflopsP10: rateP10, microKernelGflops: limit }
+      return { value: Math.round(1000 * share) / 10, spread, details, warnings }
+    },
+  },
 ]

@@ -1,8 +1,15 @@
 /** All claims, in the order in which they are listed. */
 import { accuracyClaims } from './accuracy.js'
 import type { Claim } from './claim.js'
+import { entropyClaims } from './entropy.js'
 import { inferenceClaims } from './inference.js'
 import { kernelClaims } from './kernels.js'
 import { packageClaims } from './package.js'
 
-export const claims: readonly Claim[] = [...accuracyClaims, ...inferenceClaims, ...kernelClaims, ...packageClaims]
+export const claims: readonly Claim[] = [
+  ...accuracyClaims,
+  ...inferenceClaims,
+  ...kernelClaims,
+  ...entropyClaims,
+  ...packageClaims,
+]

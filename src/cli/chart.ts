@@ -11,6 +11,8 @@ export interface ChartSeries {
 
 export interface ChartPanel {
   readonly yLabel: string
+  /** A logarithmic axis; all values must be above 0. */
+  readonly log?: boolean
   /** How a value is written on the axis and at the end of its line. */
   readonly format: (y: number) => string
   readonly series: readonly ChartSeries[]
@@ -29,7 +31,7 @@ const TOP = 56
 const GAP = 44
 const BOTTOM = 52
 const LEFT = 72
-const RIGHT = 148
+const RIGHT = 176
 
 // Colours that keep their distance for colour-blind readers; darker ones for light pages, lighter ones for dark pages.
 const STYLE = `
@@ -74,10 +76,14 @@ export function lineChart(chart: Chart): string {
 
 function panelSvg(panel: ChartPanel, top: number, xOf: (x: number) => number, xTicks: readonly number[]): string {
   const ys = panel.series.flatMap((s) => s.points.map(([, y]) => y))
-  const yTicks = ticks(Math.min(...ys), Math.max(...ys), 5, 'around')
-  const low = yTicks[0]
-  const high = yTicks[yTicks.length - 1]
-  const yOf = (y: number) => top + PANEL - ((y - low) / (high - low || 1)) * PANEL
+  const scale = panel.log === true ? Math.log : (y: number) => y
+  const yTicks =
+    panel.log === true
+      ? logTicks(Math.min(...ys), Math.max(...ys))
+      : ticks(Math.min(...ys), Math.max(...ys), 5, 'around')
+  const low = scale(yTicks[0])
+  const high = scale(yTicks[yTicks.length - 1])
+  const yOf = (y: number) => top + PANEL - ((scale(y) - low) / (high - low)) * PANEL
   const right = WIDTH - RIGHT
   const grid = [
     ...yTicks.map(
@@ -93,7 +99,8 @@ function panelSvg(panel: ChartPanel, top: number, xOf: (x: number) => number, xT
     const [x, y] = s.points[s.points.length - 1]
     return (
       `<polyline class="line c${i % 3}" points="${path}"/><circle class="d${i % 3}" cx="${px(xOf(x))}" cy="${px(yOf(y))}" r="3.5"/>` +
-      `<text x="${right + 10}" y="${px(ends[i] + 4)}">${xml(`${s.name} ${panel.format(y)}`)}</text>`
+      `<line class="line c${i % 3}" x1="${right + 12}" x2="${right + 34}" y1="${px(ends[i])}" y2="${px(ends[i])}"/>` +
+      `<text x="${right + 40}" y="${px(ends[i] + 4)}">${xml(`${s.name} ${panel.format(y)}`)}</text>`
     )
   })
   return `  <g>\n    <text x="${LEFT}" y="${top - 10}">${xml(panel.yLabel)}</text>\n    ${[...grid, ...lines].join('\n    ')}\n  </g>`
@@ -120,6 +127,19 @@ export function ticks(low: number, high: number, count: number, place: 'within' 
   const first = down(low / step - slack)
   const last = up(high / step + slack)
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)))
+}
+
+/** 1, 2 and 5 times powers of ten, from the last at or below `low` to the first at or above `high`, at least two. */
+export function logTicks(low: number, high: number): number[] {
+  const all: number[] = []
+  const first = Math.floor(Math.log10(low))
+  const last = Math.ceil(Math.log10(high))
+  for (let power = first; power <= last; power++) {
+    for (const m of [1, 2, 5]) all.push(Number((m * 10 ** power).toPrecision(12)))
+  }
+  const from = all.filter((t) => t <= low).length - 1
+  const to = all.findIndex((t) => t >= high)
+  return all.slice(from, Math.max(to, from + 1) + 1)
 }
 
 const px = (value: number): string => String(Math.round(value * 10) / 10)

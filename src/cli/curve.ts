@@ -30,21 +30,40 @@ function tested(history: readonly ProgressEvent[]): [number, number][] {
   return history.flatMap((e): [number, number][] => (e.testAccuracy === undefined ? [] : [[e.epoch, e.testAccuracy]]))
 }
 
-/** SVG: accuracy, loss and density over the epochs. */
+/** Below this share of wrong answers a logarithmic axis stops. */
+const LEAST_ERROR = 1e-4
+
+const errors = (name: string, accuracies: readonly (readonly [number, number])[]): ChartSeries => ({
+  name,
+  points: accuracies.map(([epoch, accuracy]) => [epoch, Math.max(LEAST_ERROR, 1 - accuracy)]),
+})
+
+/** SVG: wrong answers, loss and density over the epochs. */
 export function curveSvg(title: string, history: readonly ProgressEvent[]): string {
   const test = tested(history)
-  const accuracy: ChartSeries[] = [{ name: 'training', points: averaged(history, POINTS, (e) => e.trainAccuracy) }]
-  if (test.length > 0) accuracy.push({ name: 'test', points: test })
+  const wrong = [
+    errors(
+      'training',
+      averaged(history, POINTS, (e) => e.trainAccuracy),
+    ),
+  ]
+  if (test.length > 0) wrong.push(errors('test', test))
   const last = history[history.length - 1]
   const result = last.testAccuracy === undefined ? '' : ` The test accuracy ends at ${percent(last.testAccuracy)}.`
   return lineChart({
     title,
-    description: `Accuracy, loss and share of non-zero weights over ${last.epochs} epochs of training.${result}`,
+    description: `Wrong answers, loss and share of non-zero weights over ${last.epochs} epochs of training.${result}`,
     xLabel: 'epoch',
     panels: [
-      { yLabel: 'accuracy', format: (y) => percent(y, 1), series: accuracy },
       {
-        yLabel: 'loss',
+        yLabel: 'wrong answers (logarithmic)',
+        log: true,
+        format: (y) => `${Number((100 * y).toPrecision(3))} %`,
+        series: wrong,
+      },
+      {
+        yLabel: 'loss (logarithmic)',
+        log: true,
         format: (y) => y.toFixed(2),
         series: [{ name: 'training', points: averaged(history, POINTS, (e) => e.loss) }],
       },

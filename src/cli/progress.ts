@@ -61,11 +61,11 @@ function barProgress(label: string): Progress {
   // The bar puts the terminal into raw mode, where Ctrl-C would be a key and not a signal; the commands need the signal.
   if (process.stdin.isTTY) process.stdin.setRawMode(false)
   // A line that wraps flickers: what matters comes first, the rest is cut off.
-  const fit = (text: string) => text.slice(0, Math.max(20, (process.stderr.columns ?? 80) - BAR_COLUMNS - MARGIN))
+  const cut = (text: string) => text.slice(0, Math.max(20, (process.stderr.columns ?? 80) - BAR_COLUMNS - MARGIN))
   return {
     update(fraction, text) {
       const reached = Math.floor(Math.min(1, fraction) * STEPS)
-      bar.advance(reached - step, fit(`${Math.floor(fraction * 100)} %${timeLeft(fraction, start)}, ${text}`))
+      bar.advance(reached - step, cut(`${Math.floor(fraction * 100)} %${timeLeft(fraction, start)}, ${text}`))
       step = reached
     },
     done: (text) => bar.stop(`${label} done: ${text}, took ${duration(performance.now() - start)}`),

@@ -1,8 +1,8 @@
 /** Checks of a model before it is written. */
 import { type Graph, inferShapes, isWeighted, weightShape } from '../graph/ir.js'
 import type { CodedArray, LevelTensor, Model } from '../graph/model.js'
-import { type Header, planeOf, type TensorHeader } from './header.js'
-import { MAX_INPUTS, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK, refuse } from './limits.js'
+import { columnPlanes, type Header, type LayerHeader, type Plane, type TensorHeader } from './header.js'
+import { MAX_COLS, MAX_INPUTS, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK, refuse } from './limits.js'
 import { seededSigns } from './signs.js'
 
 /** The header of a model to be written; checks that everything fits together. */
@@ -10,9 +10,11 @@ export function checkedHeader(model: Model): Header {
   const graph = model.graph
   const shapes = inferShapes(graph)
   checkGraph(graph)
+  const planes = columnPlanes(graph, shapes)
   const tensors: TensorHeader[] = []
   const index = new Map<string, number>()
-  const layers: { node: string; tensor: number }[] = []
+  const layers: LayerHeader[] = []
+  const weighted = new Set<string>()
   for (const node of graph.nodes) {
     if (!isWeighted(node)) continue
     const layer = own(model.layers, node.name)
@@ -33,7 +35,7 @@ export function checkedHeader(model: Model): Header {
         shape: t.shape,
         maxLevel: t.maxLevel,
         mode: 'context',
-        ...planeOf(graph, shapes, node),
+        ...(planes.get(node.name) as Plane),
       } as const
       tensors.push(t.signSeed === undefined ? header : { ...header, signSeed: t.signSeed })
     }
@@ -44,13 +46,13 @@ export function checkedHeader(model: Model): Header {
       )
     }
     layers.push({ node: node.name, tensor: at })
+    weighted.add(node.name)
   }
   for (const name of Object.keys(model.tensors)) {
     if (!index.has(name)) throw refuse(`level tensor '${name}' is not used by any node`)
   }
   for (const name of Object.keys(model.layers)) {
-    if (!layers.some((l) => l.node === name))
-      throw refuse(`layers has an entry '${name}', but no weighted node is called so`)
+    if (!weighted.has(name)) throw refuse(`layers has an entry '${name}', but no weighted node is called so`)
   }
   for (const [name, code] of Object.entries(model.ranges)) {
     if (!shapes.has(name)) throw refuse(`ranges has an entry '${name}', but no value is called so`)
@@ -80,6 +82,7 @@ function checkTensor(name: string, t: LevelTensor): void {
   if (t.levels.length !== count) {
     throw refuse(`'${name}' has ${t.levels.length} levels, but its shape [${t.shape.join(', ')}] holds ${count}`)
   }
+  if (count / t.shape[0] > MAX_COLS) throw refuse(`'${name}' has ${count / t.shape[0]} columns, at most ${MAX_COLS}`)
   const bad = t.levels.find((level) => Math.abs(level) > t.maxLevel)
   if (bad !== undefined) throw refuse(`'${name}' has a level ${bad} beyond its maxLevel ${t.maxLevel}`)
   if (t.signSeed === undefined) return

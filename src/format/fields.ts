@@ -22,10 +22,6 @@ export class Fields {
     this.coder = coder
   }
 
-  get bits(): number {
-    return this.coder.bits
-  }
-
   /**
    * One adaptive decision. `initial` is the probability of a 1 (in 1/65536) the first time. The n-th time (from 0), the
    * estimate moves by 1 / (first + n) of its error, at least 1 / last.

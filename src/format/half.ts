@@ -56,7 +56,7 @@ export function quantiseHalf(values: ArrayLike<number>): HalfArray {
 }
 
 /**
- * The values on a uniform grid of 2^bits steps (1..8 bits) from their minimum to their maximum, each rounded to the
+ * The values on a uniform grid of 2^bits points (1..8 bits) that spans them but for half a step, each rounded to the
  * nearest point; `lo` and `step` are half precision numbers. All codes lie in 0 .. 2^bits - 1. Equal values get code 0.
  * @throws WhiteDwarfError E_OPTION for bits, E_DATA for values that are not finite or beyond 65504
  */
@@ -89,10 +89,11 @@ export const MAX_GRID = 1023
 /** `index` steps from zero, as a half precision number. */
 export const gridPoint = (index: number, step: number): number => halfToFloat(floatToHalf(index * step))
 
-/** The half precision number next to x > 0 whose low five fraction bits are zero; at least 2^-19, at most 64512. */
+/** The least half precision number >= x > 0 whose low five fraction bits are zero; at least 2^-19, at most 64512. */
 function coarseStep(x: number): number {
-  const code = floatToHalf(x)
-  return halfToFloat(Math.min(0x7be0, Math.max(32, (code + 16) & ~31)))
+  const nearest = floatToHalf(x)
+  const above = halfToFloat(nearest) < x ? nearest + 1 : nearest
+  return halfToFloat(Math.min(0x7be0, Math.max(32, (above + 31) & ~31)))
 }
 
 function checkFinite(values: ArrayLike<number>): void {

@@ -16,7 +16,7 @@ import {
   weightShape,
 } from '../graph/ir.js'
 import type { Fields } from './fields.js'
-import { damaged, MAX_INPUTS, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK } from './limits.js'
+import { damaged, MAX_COLS, MAX_INPUTS, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK } from './limits.js'
 import { NameCoder } from './names.js'
 import { MAX_SIGN_SEED } from './signs.js'
 
@@ -67,6 +67,7 @@ const MAX_DIM = 2 ** 24
 export function codeHeader(f: Fields, given?: Header): Header {
   const graph = codeGraph(f, given?.graph)
   const shapes = checkedShapes(graph)
+  const planes = columnPlanes(graph, shapes)
   const tensors: TensorHeader[] = []
   const layers: LayerHeader[] = []
   const names = new Map<string, number>()
@@ -76,7 +77,7 @@ export function codeHeader(f: Fields, given?: Header): Header {
     const tensor = codeTensorRef(f, giv?.tensor ?? 0, tensors.length)
     const shape = weightShape(node, shapes.get(node.inputs[0]) as Shape)
     if (tensor === tensors.length) {
-      const t = codeTensor(f, node.name, shape, planeOf(graph, shapes, node), given?.tensors[tensor])
+      const t = codeTensor(f, node.name, shape, planes.get(node.name) as Plane, given?.tensors[tensor])
       if (names.has(t.name)) throw damaged(`two level tensors are called '${t.name}'`)
       names.set(t.name, tensor)
       tensors.push(t)
@@ -239,6 +240,7 @@ function codeTensor(f: Fields, node: string, shape: Shape, usual: Plane, given?:
   const wide = f.bit('tensor.wide', given !== undefined && given.maxLevel > 1)
   const maxLevel = wide ? (f.bit('tensor.seven', given?.maxLevel === 7) ? 7 : 3) : 1
   const cols = elements(shape) / shape[0]
+  if (cols > MAX_COLS) throw damaged(`'${node}' has ${cols} weights per output, at most ${MAX_COLS} are allowed`)
   const other =
     shape.length === 2 &&
     f.rare('tensor.plane', given !== undefined && (given.plane !== usual.plane || given.width !== usual.width))
@@ -257,14 +259,26 @@ export interface Plane {
   readonly width: number
 }
 
-/** How a node's columns lie: as kernels, as the planes of a flattened image, or without order. */
-export function planeOf(graph: Graph, shapes: ReadonlyMap<string, Shape>, node: Node): Plane {
-  if (node.op === 'conv2d') return { plane: node.kernel[0] * node.kernel[1], width: node.kernel[1] }
-  const makers = new Map(graph.nodes.map((n) => [n.name, n]))
-  let maker = makers.get(node.inputs[0])
-  while (maker?.op === 'relu' || maker?.op === 'batchnorm') maker = makers.get(maker.inputs[0])
-  const image = maker?.op === 'flatten' ? (shapes.get(maker.inputs[0]) as Shape) : []
-  return image.length === 3 ? { plane: image[1] * image[2], width: image[2] } : { plane: 1, width: 0 }
+/** How the columns of each weighted node lie: as kernels, as the planes of a flattened image, or without order. */
+export function columnPlanes(graph: Graph, shapes: ReadonlyMap<string, Shape>): Map<string, Plane> {
+  // Of each value: the image that it is the flattened form of, if any.
+  const flattened = new Map<string, Plane>()
+  const planes = new Map<string, Plane>()
+  for (const node of graph.nodes) {
+    const input = node.inputs[0]
+    const before = flattened.get(input)
+    const shape = shapes.get(input) as Shape
+    if (node.op === 'flatten' && shape.length === 3) {
+      flattened.set(node.name, { plane: shape[1] * shape[2], width: shape[2] })
+    } else if ((node.op === 'relu' || node.op === 'batchnorm') && before !== undefined) {
+      flattened.set(node.name, before)
+    } else if (node.op === 'conv2d') {
+      planes.set(node.name, { plane: node.kernel[0] * node.kernel[1], width: node.kernel[1] })
+    } else if (node.op === 'dense') {
+      planes.set(node.name, before ?? { plane: 1, width: 0 })
+    }
+  }
+  return planes
 }
 
 /** Ranges: of the values that weighted nodes consume, unless the model has others. */

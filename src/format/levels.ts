@@ -1,4 +1,5 @@
 /** Level tensors in the coded stream. The codes themselves are in kernels/ref/entropy, which the WebAssembly decoder equals. */
+import { elements } from '../graph/ir.js'
 import type { CodedArray } from '../graph/model.js'
 import type { BitCoder } from '../kernels/ref/entropy/coder.js'
 import { codeContextRow } from '../kernels/ref/entropy/context.js'
@@ -10,9 +11,8 @@ import { MODES, type TensorHeader } from './header.js'
 import { damaged } from './limits.js'
 
 /** Sizes of a level tensor as a matrix: rows are outputs, columns their inputs. */
-export function matrixOf(shape: readonly number[]): { rows: number; cols: number; plane: number } {
-  const plane = shape.length === 4 ? shape[2] * shape[3] : 1
-  return { rows: shape[0], cols: shape[1] * plane, plane }
+export function matrixOf(shape: readonly number[]): { rows: number; cols: number } {
+  return { rows: shape[0], cols: elements(shape) / shape[0] }
 }
 
 /** The numbers that the kernel entropy_tensor takes between its state and its classes. */

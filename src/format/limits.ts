@@ -6,6 +6,8 @@ export const MAX_RANK = 8
 export const MAX_INPUTS = 255
 export const MAX_NODES = 65535
 export const MAX_OUTPUTS = 255
+/** The decoder's state takes some 20 bytes per column. */
+export const MAX_COLS = 2 ** 22
 
 /**
  * Most values that one byte of stream can hold. No decision is surer than its clamp allows, so each costs a minimum:

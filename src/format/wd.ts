@@ -16,7 +16,7 @@ import { RangeDecoder, RangeEncoder } from '../kernels/ref/entropy/coder.js'
 import { checkedHeader } from './check.js'
 import { Fields } from './fields.js'
 import { CHECKSUM_BYTES, frame, readFrame, type Section, VERSION } from './frame.js'
-import { codeHeader, type Header, type LayerHeader, type Mode, setOwn, type TensorHeader } from './header.js'
+import { codeHeader, type Header, type Mode, setOwn, type TensorHeader } from './header.js'
 import { LevelCoder, largest, matrixOf, rowClasses, tensorArguments } from './levels.js'
 import { damaged, PARAMS_PER_BYTE, WEIGHTS_PER_BYTE } from './limits.js'
 import { codeArray } from './params.js'
@@ -209,10 +209,11 @@ function codeParams(f: Fields, header: Header, model?: Model): Record<string, La
 
 /** Row classes of each tensor, from the scales of the first layer that uses it. */
 function classesOf(header: Header, layers: Readonly<Record<string, LayerParams>>): Uint8Array[] {
-  return header.tensors.map((_, i) => {
-    const first = header.layers.find((l) => l.tensor === i) as LayerHeader
-    return rowClasses(layers[first.node].scale)
-  })
+  const classes: Uint8Array[] = []
+  for (const { node, tensor } of header.layers) {
+    if (tensor === classes.length) classes.push(rowClasses(layers[node].scale))
+  }
+  return classes
 }
 
 /** Refuses headers that claim more than the stream can hold, before anything of that size is allocated. */

@@ -41,7 +41,8 @@ export function foldGraph(graph: Graph): Folded {
   inferShapes(graph)
   const makers = new Map(graph.nodes.map((node) => [node.name, node]))
   const uses = new Map<string, number>()
-  for (const name of [...graph.nodes.flatMap((node) => node.inputs), ...graph.outputs]) uses.set(name, (uses.get(name) ?? 0) + 1)
+  for (const name of [...graph.nodes.flatMap((node) => node.inputs), ...graph.outputs])
+    uses.set(name, (uses.get(name) ?? 0) + 1)
   const names = new CanonicalNames()
   const values = new Map(graph.inputs.map((input) => [input.name, input.name]))
   const nodes: Node[] = []
@@ -73,7 +74,9 @@ export function foldGraph(graph: Graph): Folded {
 
 /** Scale and bias of each channel. Without a batchnorm: the layer constant, and zero. */
 export function foldConstants(
-  constant: number, channels: number, norm: NormConstants | undefined,
+  constant: number,
+  channels: number,
+  norm: NormConstants | undefined,
 ): { scale: Float64Array; bias: Float64Array } {
   const scale = new Float64Array(channels).fill(constant)
   const bias = new Float64Array(channels)

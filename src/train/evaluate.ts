@@ -8,7 +8,11 @@ import type { TrainedNetwork } from './trained.js'
 
 /** Runs every example once; `visit` is called after each batch with the number of examples in it. */
 export function forEachBatch(
-  net: Network, feeder: Feeder, data: DataSet, visit: (count: number, begin: number) => void, after?: (name: string) => void,
+  net: Network,
+  feeder: Feeder,
+  data: DataSet,
+  visit: (count: number, begin: number) => void,
+  after?: (name: string) => void,
 ): void {
   const n = data.labels.length
   const indices = Uint32Array.from({ length: n }, (_, i) => i)
@@ -65,4 +69,22 @@ export function installConstants(net: Network, normName: string, scale: CodedArr
   state.fill(0, 2 * norm.channels, 3 * norm.channels)
   state.fill(1, 3 * norm.channels)
   norm.eps = 0
+}
+
+/**
+ * Measures the running statistics of every batchnorm node afresh: the mean over batches of these examples, with the weights
+ * as they are. Those left by training lag behind and come from augmented images.
+ * @param count how many of the indices to use; rounded down to whole batches
+ */
+export function recalibrate(net: Network, feeder: Feeder, data: DataSet, indices: Uint32Array, count: number): void {
+  const before = net.norms.map((norm) => norm.momentum)
+  for (let batch = 0; (batch + 1) * net.batch <= count; batch++) {
+    // The mean of all batches so far.
+    for (const norm of net.norms) norm.momentum = 1 / (batch + 1)
+    feeder.load(data, indices, batch * net.batch, net.batch)
+    net.forward(true)
+  }
+  net.norms.forEach((norm, i) => {
+    norm.momentum = before[i]
+  })
 }

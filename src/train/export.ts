@@ -74,9 +74,10 @@ function installModel(net: Network, trained: TrainedNetwork, folded: Folded, lay
       // Without batch normalisation all channels share one scale, and there is no bias.
       const { constant } = trained.tensors[original]
       const w = net.weighted.find((b) => b.name === original)
-      if (w !== undefined) net.mem.f32(w.weights, w.n).forEach((level, i, a) => {
-        a[i] = level * constant
-      })
+      if (w !== undefined)
+        net.mem.f32(w.weights, w.n).forEach((level, i, a) => {
+          a[i] = level * constant
+        })
     } else {
       installConstants(net, norm, layers[name].scale, layers[name].bias)
     }
@@ -102,7 +103,9 @@ function measureRanges(net: Network, feeder: Feeder, data: DataSet, { graph, val
  * @returns 0..1
  */
 export async function testModel(
-  trained: TrainedNetwork, data: DataSet, options: Pick<ExportOptions, 'scaleBits' | 'biasBits'> = {},
+  trained: TrainedNetwork,
+  data: DataSet,
+  options: Pick<ExportOptions, 'scaleBits' | 'biasBits'> = {},
 ): Promise<number> {
   const { layers } = await exportModel(trained, { ...options, calibration: slice(data, 0, 1) })
   const net = await Network.create(trained.graph, Math.min(128, data.labels.length))

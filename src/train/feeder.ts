@@ -35,7 +35,14 @@ export class Feeder {
    * Loads the examples with these indices, at most a batch; places beyond keep what they had.
    * @param rng with an augmentation: where its maps come from
    */
-  load(data: DataSet, indices: ArrayLike<number>, begin: number, count: number, rng?: Rng, augment?: Required<Augmentation>): void {
+  load(
+    data: DataSet,
+    indices: ArrayLike<number>,
+    begin: number,
+    count: number,
+    rng?: Rng,
+    augment?: Required<Augmentation>,
+  ): void {
     const { mem, batch } = this.net
     const { channels, height, width } = this
     const size = channels * height * width

@@ -57,7 +57,10 @@ export class MaskedWeights {
     const { mem } = this.net
     const groups = this.tensors.map((t) => ({ scores: mem.f32(t.scores, t.weights.n), scale: t.scale }))
     if (!groups.every((g) => g.scores.every(Number.isFinite))) {
-      throw new WhiteDwarfError('E_DATA', 'the training diverged (scores are no longer finite): lower the learning rate')
+      throw new WhiteDwarfError(
+        'E_DATA',
+        'the training diverged (scores are no longer finite): lower the learning rate',
+      )
     }
     const global = this.mask.scope === 'global' ? chooseThresholds(groups, this.mask, density) : undefined
     this.thresholds.forEach((p, i) => {
@@ -70,7 +73,15 @@ export class MaskedWeights {
     const { kernels } = this.net.mem
     this.tensors.forEach((t, i) => {
       const { n, fanIn, weights } = t.weights
-      const squares = kernels.levels_from_scores(t.scores, n, t.scale, this.thresholds[i], this.mask.coats, t.signs, t.levels)
+      const squares = kernels.levels_from_scores(
+        t.scores,
+        n,
+        t.scale,
+        this.thresholds[i],
+        this.mask.coats,
+        t.signs,
+        t.levels,
+      )
       t.constant = Math.fround(layerConstant(fanIn, squares, n))
       kernels.weights_from_levels(t.levels, n, t.constant, weights)
     })

@@ -1,6 +1,7 @@
 /** The trainer's one wasm memory: allocation and views. */
-import type { WasmExports } from '../wasm/exports.js'
+
 import { Arena } from '../wasm/arena.js'
+import type { WasmExports } from '../wasm/exports.js'
 import { instantiate } from '../wasm/load.js'
 
 export class TrainMemory {

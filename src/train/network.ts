@@ -1,6 +1,8 @@
 /** A graph in the trainer's memory: values, gradients, parameters, and the passes over its nodes. */
-import { elements, type Graph, inferShapes, isWeighted, type Node, type Shape, weightShape } from '../graph/ir.js'
+
 import { WhiteDwarfError } from '../errors.js'
+import { elements, type Graph, inferShapes, isWeighted, type Node, type Shape, weightShape } from '../graph/ir.js'
+import { GEMM_SCRATCH_BYTES } from '../kernels/ref/gemm.js'
 import { ConvLayer } from './layers/conv.js'
 import type { Layer, ValueBuffers } from './layers/layer.js'
 import { batchnormLayer, denseLayer, flattenLayer, poolLayer, reluLayer } from './layers/plain.js'
@@ -26,6 +28,8 @@ export interface NormBuffers {
   readonly state: number
   readonly grads: number
   eps: number
+  /** How far running statistics move towards a batch's per training pass, 0..1. */
+  momentum: number
 }
 
 interface Step {
@@ -34,9 +38,8 @@ interface Step {
   readonly output: string
 }
 
-/** As assembly/kernels/gemm/gemm.ts asks. */
-const GEMM_SCRATCH_BYTES = (128 * 256 + 256 * 256 + 32) * 4
 const BN_EPS = 1e-5
+const BN_MOMENTUM = 0.1
 
 export class Network {
   readonly weighted: WeightBuffers[] = []
@@ -98,7 +101,14 @@ export class Network {
       }
       case 'batchnorm': {
         const channels = input[0]
-        const norm = { name: node.name, channels, state: mem.words(6 * channels), grads: mem.words(2 * channels), eps: BN_EPS }
+        const norm = {
+          name: node.name,
+          channels,
+          state: mem.words(6 * channels),
+          grads: mem.words(2 * channels),
+          eps: BN_EPS,
+          momentum: BN_MOMENTUM,
+        }
         const state = mem.f32(norm.state, 6 * channels).fill(0)
         state.fill(1, 0, channels)
         state.fill(1, 3 * channels, 4 * channels)

@@ -32,6 +32,11 @@ export interface TrainOptions {
   /** Steps between two choices of thresholds. 1..1000, default 10. */
   readonly refresh?: number
   readonly augment?: Augmentation
+  /**
+   * Training images, not augmented, on which the running statistics of batch normalisation are measured after the last step; 0
+   * keeps those of training. Default 20000, or all if there are fewer.
+   */
+  readonly statistics?: number
   /** Epochs between two measurements on the test set. Default 1. */
   readonly testEvery?: number
   /** Whole number; determines every bit of the result. Default 1. */
@@ -61,7 +66,8 @@ export interface ProgressEvent {
   readonly testAccuracy?: number
 }
 
-export interface Settings extends Omit<Required<TrainOptions>, 'supermask' | 'augment' | 'test' | 'onProgress' | 'signal'> {
+export interface Settings
+  extends Omit<Required<TrainOptions>, 'supermask' | 'augment' | 'test' | 'onProgress' | 'signal'> {
   readonly supermask: Supermask
   readonly augment: Required<Augmentation>
   readonly test?: DataSet
@@ -89,6 +95,7 @@ export function settings(o: TrainOptions): Settings {
     ramp: range(o.ramp, 0.5, 0, 1),
     freeze: range(o.freeze, 0, 0, 0.9),
     refresh: range(o.refresh, 10, 1, 1000, true),
+    statistics: range(o.statistics, 20000, 0, 2 ** 31, true),
     testEvery: range(o.testEvery, 1, 1, 10000, true),
     progressEvery: range(o.progressEvery, 20, 1, 1e6, true),
     seed: range(o.seed, 1, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, true),

@@ -3,7 +3,7 @@ import { WhiteDwarfError } from '../errors.js'
 import { elements, inferShapes } from '../graph/ir.js'
 import { Rng } from '../rng.js'
 import { checkDataSet, type DataSet } from './dataset.js'
-import { accuracy } from './evaluate.js'
+import { accuracy, recalibrate } from './evaluate.js'
 import { Feeder } from './feeder.js'
 import { MaskedWeights } from './masked.js'
 import { Network, type NormBuffers } from './network.js'
@@ -78,11 +78,17 @@ class Training {
       if (step % stepsPerEpoch === 0) this.rng.shuffle(this.order)
       const { loss, correct } = this.step(step)
       if (!Number.isFinite(loss)) {
-        throw new WhiteDwarfError('E_DATA', `the loss became ${loss} in step ${step + 1} of ${steps}: lower the learning rate`)
+        throw new WhiteDwarfError(
+          'E_DATA',
+          `the loss became ${loss} in step ${step + 1} of ${steps}: lower the learning rate`,
+        )
       }
       since.loss += loss
       since.correct += correct
       since.steps++
+      if (step + 1 === steps) {
+        recalibrate(this.net, this.feeder, s.train, this.order, Math.min(s.statistics, this.order.length))
+      }
       const epochEnds = (step + 1) % stepsPerEpoch === 0
       const epoch = Math.floor(step / stepsPerEpoch) + 1
       const measure = epochEnds && s.test !== undefined && (epoch % s.testEvery === 0 || epoch === s.epochs)
@@ -146,7 +152,14 @@ class Training {
     net.forward(true)
     const classes = net.shape(s.graph.outputs[0])[0]
     mem.kernels.softmax_loss_f32(
-      net.output.value, net.output.grad, feeder.labels, classes, s.batch, s.batch, s.labelSmoothing, this.out,
+      net.output.value,
+      net.output.grad,
+      feeder.labels,
+      classes,
+      s.batch,
+      s.batch,
+      s.labelSmoothing,
+      this.out,
     )
     net.backward()
     const rate = this.rateAt(step)
@@ -191,11 +204,17 @@ class Training {
 function checkData({ graph, train: data, test, batch }: Settings): void {
   const shape = graph.inputs[0]?.shape ?? []
   const scores = elements(inferShapes(graph).get(graph.outputs[0]) ?? [])
-  for (const [name, set] of [['train', data], ['test', test]] as const) {
+  for (const [name, set] of [
+    ['train', data],
+    ['test', test],
+  ] as const) {
     if (set === undefined) continue
     checkDataSet(set, name)
     if (elements(set.shape) !== elements(shape)) {
-      throw new WhiteDwarfError('E_DATA', `${name}: examples are [${set.shape.join(', ')}], the graph takes [${shape.join(', ')}]`)
+      throw new WhiteDwarfError(
+        'E_DATA',
+        `${name}: examples are [${set.shape.join(', ')}], the graph takes [${shape.join(', ')}]`,
+      )
     }
     if (set.classes > scores) {
       throw new WhiteDwarfError('E_DATA', `${name}: ${set.classes} classes, but the graph has ${scores} outputs`)
@@ -207,7 +226,8 @@ function checkData({ graph, train: data, test, batch }: Settings): void {
 }
 
 function abortIf(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new WhiteDwarfError('E_ABORTED', 'training was aborted by its signal', { cause: signal.reason })
+  if (signal?.aborted)
+    throw new WhiteDwarfError('E_ABORTED', 'training was aborted by its signal', { cause: signal.reason })
 }
 
 /** A turn of the event loop: messages, timers and input get through. */

@@ -1,6 +1,7 @@
 /** What a training leaves: plain data, enough to export a model or to go on. */
-import type { Graph } from '../graph/ir.js'
+
 import type { Coats } from '../compress/supermask.js'
+import type { Graph } from '../graph/ir.js'
 
 export interface TrainedTensor {
   /** [out, in, kh, kw] or [out, in] */

@@ -62,8 +62,14 @@ beforeAll(async () => {
   writeFileSync(join(work, 'images.bin'), images)
   for (const [name, bytes] of models) writeFileSync(join(work, name), bytes)
   await bundleApplication()
+  await bundleInto('harness', join(root, 'bench/harness.ts'))
   server = await startServer({
-    folders: { '/dist/': join(root, 'dist'), '/page/': page, '/bundle/': join(work, 'bundle') },
+    folders: {
+      '/dist/': join(root, 'dist'),
+      '/page/': page,
+      '/bundle/': join(work, 'bundle'),
+      '/harness/': join(work, 'harness'),
+    },
     files: new Map([
       ['/images.bin', images],
       ...[...models].map(([name, bytes]) => [`/models/${name}`, bytes] as const),
@@ -104,8 +110,12 @@ async function bundleApplication(): Promise<void> {
      import { classify as run } from './classify.js'
      export const classify = (model, images, count) => run({ InferenceSession, Tensor }, model, images, count)\n`,
   )
-  const bundle = await rolldown({ input: join(app, 'app.js'), platform: 'browser' })
-  await bundle.write({ dir: join(work, 'bundle'), format: 'esm' })
+  await bundleInto('bundle', join(app, 'app.js'))
+}
+
+async function bundleInto(folder: string, input: string): Promise<void> {
+  const bundle = await rolldown({ input, platform: 'browser' })
+  await bundle.write({ dir: join(work, folder), format: 'esm' })
   await bundle.close()
 }
 
@@ -154,6 +164,19 @@ describe('in Chromium', () => {
     expect(result.error.code).toBe('E_IO')
     expect(result.error.message).toContain('404')
     expect(server.missing.splice(0)).toContain('/models/none.wd')
+  })
+})
+
+describe('the benchmark harness in a page', () => {
+  it('takes samples long enough for the clock of a page', async () => {
+    const { result, problems } = await visit('/page/bench.html?model=seeded.wd')
+    expect([result.error, result.violations, problems]).toEqual([undefined, [], []])
+    expect(result.value.measurements.map((m: { name: string }) => m.name)).toEqual(['int8', 'f32'])
+    for (const { medianNs, calls, samples, rate } of result.value.measurements) {
+      expect(samples).toBe(6)
+      expect(medianNs * calls).toBeGreaterThan(10e6)
+      expect(rate).toBeCloseTo(1e9 / medianNs, 3)
+    }
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { lineChart, ticks } from '../../src/cli/chart.js'
+import { lineChart, logTicks, ticks } from '../../src/cli/chart.js'
 
 describe('ticks', () => {
   it('are round numbers within the range', () => {
@@ -13,6 +13,17 @@ describe('ticks', () => {
     expect(ticks(0.93, 0.991, 5, 'around')).toEqual([0.92, 0.94, 0.96, 0.98, 1])
     expect(ticks(0, 1, 5, 'around')).toEqual([0, 0.5, 1])
     expect(ticks(3, 3, 5, 'around')).toEqual([2, 3, 4])
+  })
+})
+
+describe('logTicks', () => {
+  it('enclose the range', () => {
+    expect(logTicks(0.012, 0.4)).toEqual([0.01, 0.02, 0.05, 0.1, 0.2, 0.5])
+    expect(logTicks(1, 2)).toEqual([1, 2])
+    expect(logTicks(0.38, 1.5)).toEqual([0.2, 0.5, 1, 2])
+    expect(logTicks(3, 3)).toEqual([2, 5])
+    expect(logTicks(1, 1)).toEqual([1, 2])
+    expect(logTicks(7, 80)).toEqual([5, 10, 20, 50, 100])
   })
 })
 
@@ -75,7 +86,7 @@ describe('lineChart', () => {
   })
 
   it('keeps the labels of lines that end together apart', () => {
-    const labels = [...chart('training').matchAll(/<text x="582" y="([\d.]+)">/g)].map((m) => Number(m[1]))
+    const labels = [...chart('training').matchAll(/<text x="584" y="([\d.]+)">/g)].map((m) => Number(m[1]))
     expect(labels).toHaveLength(2)
     expect(Math.abs(labels[0] - labels[1])).toBeGreaterThanOrEqual(16.9)
   })

@@ -153,6 +153,7 @@ describe('models that the format cannot hold', () => {
     ['a level beyond maxLevel', { ...MODEL, tensors: { fc1: { ...MODEL.tensors.fc1, maxLevel: 1 } } }, /maxLevel/],
     ['a tensor of another shape', { ...MODEL, tensors: { fc1: { ...MODEL.tensors.fc1, shape: [30, 12] } } }, /shape/],
     ['too few levels', { ...MODEL, tensors: { fc1: { ...MODEL.tensors.fc1, levels: new Int8Array(3) } } }, /levels/],
+    ['too many columns', denseModel(1, 2 ** 22 + 1, 1, new Int8Array(2 ** 22 + 1)), /columns/],
     ['an unused tensor', { ...MODEL, tensors: { ...MODEL.tensors, other: MODEL.tensors.fc1 } }, /not used/],
     ['a missing layer', { ...MODEL, layers: {} }, /no entry/],
     ['a range of an unknown value', { ...MODEL, ranges: { nobody: 3 } }, /nobody/],

@@ -34,18 +34,17 @@ describe('half precision', () => {
 })
 
 describe('coded arrays', () => {
-  const values = fc.array(fc.double({ min: -60000, max: 60000, noNaN: true }), { minLength: 1, maxLength: 50 })
+  const values = fc.array(fc.double({ min: -30000, max: 30000, noNaN: true }), { minLength: 1, maxLength: 50 })
 
-  it('quantiseUniform stays within a step of every value', () => {
+  it('quantiseUniform is within half a step of every value', () => {
     fc.assert(
       fc.property(values, fc.integer({ min: 1, max: 8 }), (v, bits) => {
         const a = quantiseUniform(v, bits)
         expect(halfToFloat(floatToHalf(a.lo))).toBe(a.lo)
         expect(halfToFloat(floatToHalf(a.step))).toBe(a.step)
         for (const code of a.codes) expect(code).toBeLessThan(2 ** bits)
-        const spread = Math.max(...v) - Math.min(...v)
-        // Half a step, what the coarse step may miss at the ends, and half precision's own error.
-        const slack = a.step * 0.6 + spread * 0.04 + Math.max(...v.map(Math.abs)) * 2 ** -10 + 2 ** -18
+        // Half a step and what half precision may shift the low end by.
+        const slack = a.step * 0.501 + Math.max(...v.map(Math.abs)) * 2 ** -10 + 2 ** -24
         for (const [i, q] of codedValues(a).entries()) expect(Math.abs(q - v[i])).toBeLessThanOrEqual(slack)
       }),
     )

@@ -1,9 +1,11 @@
 /** What gets published: no dependencies, no surprises in the tarball, small enough. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { seededModel } from '../browser/model.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -117,6 +119,26 @@ describe('README', () => {
 
   it('is up to date with the recorded results', () => {
     execFileSync(process.execPath, ['scripts/readme.mjs', '--check'], { cwd: root, stdio: 'pipe' })
+  })
+
+  it('has an example that runs as it stands', () => {
+    const example = /```js\n([\s\S]*?)```/.exec(readme)?.[1] as string
+    expect(example).toContain("'models/mnist-lenet.wd'")
+    const folder = mkdtempSync(join(tmpdir(), 'whitedwarf-readme-'))
+    try {
+      const model = join(folder, 'model.wd')
+      writeFileSync(model, seededModel())
+      const script = example.replace('models/mnist-lenet.wd', model)
+      const program = `const pixels = new Uint8Array(784).fill(9)\n${script}\nconsole.log(digit)`
+      const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+        cwd: root,
+        encoding: 'utf8',
+      })
+      expect(Number(output)).toBeGreaterThanOrEqual(0)
+      expect(Number(output)).toBeLessThan(10)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it('shows the two commands', () => {

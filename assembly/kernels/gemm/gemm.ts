@@ -73,7 +73,15 @@ function microKernel(k: i32, a: usize, b: usize, c: usize, pitch: usize, accumul
 
 /** A tile with fewer than 4 rows or 8 columns: computed in a full tile beside, of which the real part is copied. */
 function borderTile(
-  k: i32, a: usize, b: usize, c: usize, pitch: usize, rows: i32, cols: i32, accumulate: bool, tile: usize,
+  k: i32,
+  a: usize,
+  b: usize,
+  c: usize,
+  pitch: usize,
+  rows: i32,
+  cols: i32,
+  accumulate: bool,
+  tile: usize,
 ): void {
   if (accumulate) copyTile(c, pitch, tile, 32, rows, cols)
   microKernel(k, a, b, tile, 32, accumulate)
@@ -142,8 +150,19 @@ function pack(x: usize, line: i32, step: i32, lines: i32, k: i32, width: i32, ou
 }
 
 export function gemm_f32(
-  m: i32, n: i32, k: i32, a: usize, aRow: i32, aCol: i32, b: usize, bRow: i32, bCol: i32, c: usize, cRow: i32,
-  accumulate: i32, scratch: usize,
+  m: i32,
+  n: i32,
+  k: i32,
+  a: usize,
+  aRow: i32,
+  aCol: i32,
+  b: usize,
+  bRow: i32,
+  bCol: i32,
+  c: usize,
+  cRow: i32,
+  accumulate: i32,
+  scratch: usize,
 ): void {
   assert(m >= 0 && n >= 0 && k >= 0 && cRow >= n, 'gemm_f32: sizes')
   assert((scratch & 15) == 0, 'gemm_f32: scratch must be 16-byte aligned')

@@ -105,7 +105,7 @@ export function batchnormGrad(
 }
 
 export function relu({ f32 }: Mem, x: number, y: number, n: number): undefined {
-  for (let i = 0; i < n; i++) f32[y / 4 + i] = f32[x / 4 + i] > 0 ? f32[x / 4 + i] : 0
+  for (let i = 0; i < n; i++) f32[y / 4 + i] = Number.isNaN(f32[x / 4 + i]) ? 0 : Math.max(f32[x / 4 + i], 0)
 }
 
 export function reluGrad({ f32 }: Mem, y: number, dy: number, dx: number, n: number): undefined {
@@ -211,8 +211,8 @@ export function avgpoolGrad(mem: Mem, dy: number, dx: number, shape: number): un
 
 /** The kernel's own series, so that both give the same bits. */
 function expNegative(x: number): number {
-  const k = roundHalfEven(x * 1.4426950408889634)
-  const r = x - k * 0.6931471805599453
+  const k = roundHalfEven(x * Math.LOG2E)
+  const r = x - k * Math.LN2
   let term = 1
   let sum = 1
   for (let i = 1; i <= 14; i++) {
@@ -241,7 +241,7 @@ function logAboveOne(x: number): number {
     sum += power / i
     power *= s * s
   }
-  return exponent * 0.6931471805599453 + 2 * sum
+  return exponent * Math.LN2 + 2 * sum
 }
 
 export function softmaxLoss(
@@ -263,9 +263,9 @@ export function softmaxLoss(
   for (let i = 0; i < n; i++) {
     const label = u8[labels + i]
     const scores = Array.from({ length: classes }, (_, c) => f32[z / 4 + c * pitch + i])
-    const top = scores.reduce((a, b) => (b > a ? b : a))
+    const top = Math.max(...scores)
     if (scores.indexOf(top) === label) correct++
-    const shifted = scores.map((v) => (v - top < -700 ? -700 : v - top))
+    const shifted = scores.map((v) => Math.max(v - top, -700))
     const sum = shifted.reduce((a, v) => a + expNegative(v), 0)
     const log = logAboveOne(sum)
     for (let c = 0; c < classes; c++) {
@@ -328,13 +328,6 @@ export function sgd(
     const speed = fround(fround(momentum * f32[v / 4 + i]) + g)
     f32[v / 4 + i] = speed
     f32[p / 4 + i] = old - fround(rate * fround(g + fround(momentum * speed)))
-  }
-}
-
-export function average({ f32 }: Mem, x: number, mean: number, n: number, rate: number): undefined {
-  for (let i = 0; i < n; i++) {
-    const m = f32[mean / 4 + i]
-    f32[mean / 4 + i] = m + fround(fround(f32[x / 4 + i] - m) * fround(rate))
   }
 }
 

@@ -162,13 +162,6 @@ export const trainRows: readonly KernelRow[] = [
       contract: 'signs: i8, or 0; with signs, sign is signs[i] times the sign of p.',
       reference: ref.sgd,
     },
-    {
-      name: 'average_f32',
-      formula: 'mean += (x - mean) * rate',
-      params: ['x', 'mean', 'n', 'rate'],
-      contract: '4-byte alignment.',
-      reference: ref.average,
-    },
   ]),
   ...family('data', [
     {

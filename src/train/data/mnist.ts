@@ -45,7 +45,10 @@ export async function loadMnist(folder: string): Promise<TrainTest> {
 async function readIdx(folder: string, name: string): Promise<IdxArray> {
   const fs = globalThis.process?.getBuiltinModule?.('node:fs/promises')
   if (fs === undefined) {
-    throw new WhiteDwarfError('E_IO', 'reading files needs Node: elsewhere, fetch the bytes and use parseIdx and idxDataSet')
+    throw new WhiteDwarfError(
+      'E_IO',
+      'reading files needs Node: elsewhere, fetch the bytes and use parseIdx and idxDataSet',
+    )
   }
   const path = `${folder.replace(/[/\\]+$/, '')}/${name}`
   let missing: unknown
@@ -62,7 +65,11 @@ async function readIdx(folder: string, name: string): Promise<IdxArray> {
     }
     return parseIdx(bytes, file)
   }
-  throw new WhiteDwarfError('E_IO', `${path}.gz is missing (and so is ${name}): MNIST is four IDX files in one folder`, {
-    cause: missing,
-  })
+  throw new WhiteDwarfError(
+    'E_IO',
+    `${path}.gz is missing (and so is ${name}): MNIST is four IDX files in one folder`,
+    {
+      cause: missing,
+    },
+  )
 }

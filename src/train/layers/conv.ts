@@ -44,8 +44,15 @@ export class ConvLayer implements Layer {
 
   /** @param weights address of [out][in][kh][kw] f32 weights; weightGrad of as many gradients */
   constructor(
-    mem: TrainMemory, node: ConvNode, batch: number, input: Shape, output: Shape, x: ValueBuffers, y: ValueBuffers,
-    weights: number, weightGrad: number,
+    mem: TrainMemory,
+    node: ConvNode,
+    batch: number,
+    input: Shape,
+    output: Shape,
+    x: ValueBuffers,
+    y: ValueBuffers,
+    weights: number,
+    weightGrad: number,
   ) {
     this.mem = mem
     this.x = x
@@ -91,7 +98,16 @@ export class ConvLayer implements Layer {
     }
     this.run = {
       shape: mem.table([
-        batch, 4 * this.xPad.image, 4 * OH * OW, forward.length / 3, mem.table(forward), O, 4 * batch * OH * OW, taps.length, tapTable, 4,
+        batch,
+        4 * this.xPad.image,
+        4 * OH * OW,
+        forward.length / 3,
+        mem.table(forward),
+        O,
+        4 * batch * OH * OW,
+        taps.length,
+        tapTable,
+        4,
       ]),
       packed: mem.words(ceil4(O) * taps.length),
       taps: taps.length,
@@ -101,41 +117,88 @@ export class ConvLayer implements Layer {
     this.sums = mem.words(4 * O * taps.length)
     const imageBytes = 4 * (this.xPad.image + this.dyPad.image)
     this.weightGradShape = mem.table([
-      batch, 4 * this.xPad.image, 4 * this.dyPad.image, weightGroups.length / 3, mem.table(weightGroups), O, 4 * this.dyPad.channel,
-      taps.length, tapTable, Math.max(1, Math.floor(BLOCK_BYTES / imageBytes)),
+      batch,
+      4 * this.xPad.image,
+      4 * this.dyPad.image,
+      weightGroups.length / 3,
+      mem.table(weightGroups),
+      O,
+      4 * this.dyPad.channel,
+      taps.length,
+      tapTable,
+      Math.max(1, Math.floor(BLOCK_BYTES / imageBytes)),
     ])
     for (let py = 0; py < sy; py++) {
-      for (let px = 0; px < sx; px++) this.gradRuns.push(...this.phaseOfGradient(node, batch, input, py, px, tapsY, tapsX))
+      for (let px = 0; px < sx; px++)
+        this.gradRuns.push(...this.phaseOfGradient(node, batch, input, OH, py, px, tapsY, tapsX))
     }
   }
 
   /**
    * dx[c][y] at the rows y with (y + top) mod stride = py is, with q = (y + top - py) / stride,
    * sum over o and kernel rows u = py + stride * u' of w[o][c][u] * dy[o][q - u']; columns alike.
+   * Rows that see the same kernel rows inside dy make one run, so that no run multiplies rows of the zero border.
    */
   private phaseOfGradient(
-    node: ConvNode, batch: number, [C, H, W]: Shape, py: number, px: number, tapsY: number, tapsX: number,
+    node: ConvNode,
+    batch: number,
+    input: Shape,
+    outHeight: number,
+    py: number,
+    px: number,
+    tapsY: number,
+    tapsX: number,
   ): Run[] {
-    const { mem } = this
-    const [kh, kw] = node.kernel
+    const [, H, W] = input
+    const [kh] = node.kernel
     const [sy, sx] = node.stride
     const [top, left] = node.pad
     const y0 = (((py - top) % sy) + sy) % sy
     const x0 = (((px - left) % sx) + sx) % sx
-    const groups: number[] = []
     const columns = Math.ceil((W - x0) / sx)
+    const kernelRows = Math.ceil((kh - py) / sy)
+    const runs = new Map<string, { first: number; last: number; groups: number[] }>()
     for (let y = y0; y < H; y += sy) {
-      const row = (y + top - py) / sy + tapsY
+      const q = (y + top - py) / sy
+      const first = Math.max(0, q - outHeight + 1)
+      const last = Math.min(kernelRows - 1, q)
+      const key = first > last ? 'none' : `${first} ${last}`
+      const run = runs.get(key) ?? { first, last, groups: [] }
+      runs.set(key, run)
       for (let j = 0; j < columns; j += 4) {
         const column = (x0 + left - px) / sx + j + tapsX
-        groups.push(4 * (row * this.dyPad.width + column), 4 * (y * W + x0 + j * sx), Math.min(4, columns - j))
+        run.groups.push(
+          4 * ((q + tapsY) * this.dyPad.width + column),
+          4 * (y * W + x0 + j * sx),
+          Math.min(4, columns - j),
+        )
       }
     }
-    if (groups.length === 0) return []
+    return [...runs.values()]
+      .filter(({ groups }) => groups.length > 0)
+      .map(({ first, last, groups }) =>
+        this.gradientRun(node, batch, input, px, py + sy * first, py + sy * last, py, groups),
+      )
+  }
+
+  /** The taps of kernel rows uFirst, uFirst + stride, ..., uLast, for these groups of dx. */
+  private gradientRun(
+    node: ConvNode,
+    batch: number,
+    [C, H, W]: Shape,
+    px: number,
+    uFirst: number,
+    uLast: number,
+    py: number,
+    groups: readonly number[],
+  ): Run {
+    const { mem } = this
+    const [kh, kw] = node.kernel
+    const [sy, sx] = node.stride
     const taps: number[] = []
     const index: number[] = []
     for (let o = 0; o < this.channels; o++) {
-      for (let u = py; u < kh; u += sy) {
+      for (let u = uFirst; u <= uLast; u += sy) {
         for (let v = px; v < kw; v += sx) {
           // Negative steps from the group's address; the kernel adds modulo 2^32.
           taps.push((4 * (o * this.dyPad.channel - ((u - py) / sy) * this.dyPad.width - (v - px) / sx)) >>> 0)
@@ -143,17 +206,24 @@ export class ConvLayer implements Layer {
         }
       }
     }
-    return [
-      {
-        shape: mem.table([
-          batch, 4 * this.dyPad.image, 4 * H * W, groups.length / 3, mem.table(groups), C, 4 * batch * H * W, taps.length, mem.table(taps), 4 * sx,
-        ]),
-        packed: mem.words(ceil4(C) * taps.length),
-        taps: taps.length,
-        rowStep: kh * kw,
-        tapIndex: mem.table(index),
-      },
-    ]
+    return {
+      shape: mem.table([
+        batch,
+        4 * this.dyPad.image,
+        4 * H * W,
+        groups.length / 3,
+        mem.table(groups),
+        C,
+        4 * batch * H * W,
+        taps.length,
+        mem.table(taps),
+        4 * sx,
+      ]),
+      packed: mem.words(ceil4(C) * taps.length),
+      taps: taps.length,
+      rowStep: kh * kw,
+      tapIndex: mem.table(index),
+    }
   }
 
   private padded(shape: readonly number[]): PaddedCopy {
@@ -178,7 +248,13 @@ export class ConvLayer implements Layer {
   backward(dx: number): void {
     const { kernels } = this.mem
     kernels.pad_f32(this.y.grad, this.dyPad.address, this.dyPad.shape)
-    kernels.conv_weight_grad_f32(this.xPad.address, this.dyPad.address, this.sums, this.weightGrad, this.weightGradShape)
+    kernels.conv_weight_grad_f32(
+      this.xPad.address,
+      this.dyPad.address,
+      this.sums,
+      this.weightGrad,
+      this.weightGradShape,
+    )
     if (dx === 0) return
     for (const run of this.gradRuns) this.convolve(run, this.inChannels, this.dyPad, dx)
   }

@@ -5,8 +5,15 @@ import type { Layer, ValueBuffers } from './layer.js'
 
 /** y[O][N] = w[O][F] * x[F][N] */
 export function denseLayer(
-  mem: TrainMemory, batch: number, features: number, units: number, x: ValueBuffers, y: ValueBuffers, weights: number,
-  weightGrad: number, scratch: number,
+  mem: TrainMemory,
+  batch: number,
+  features: number,
+  units: number,
+  x: ValueBuffers,
+  y: ValueBuffers,
+  weights: number,
+  weightGrad: number,
+  scratch: number,
 ): Layer {
   const { gemm_f32 } = mem.kernels
   return {
@@ -20,17 +27,19 @@ export function denseLayer(
   }
 }
 
-/** Running statistics move by this much per step. */
-const BN_MOMENTUM = 0.1
-
-/** @param eps read at every pass, so that it may change. */
+/** @param norm its eps and momentum are read at every pass, so that they may change */
 export function batchnormLayer(
-  mem: TrainMemory, channels: number, perChannel: number, x: ValueBuffers, y: ValueBuffers, norm: { state: number; grads: number; eps: number },
+  mem: TrainMemory,
+  channels: number,
+  perChannel: number,
+  x: ValueBuffers,
+  y: ValueBuffers,
+  norm: { state: number; grads: number; eps: number; momentum: number },
 ): Layer {
   const { kernels } = mem
   return {
     forward(training) {
-      if (training) kernels.batchnorm_f32(x.value, y.value, channels, perChannel, norm.state, norm.eps, BN_MOMENTUM)
+      if (training) kernels.batchnorm_f32(x.value, y.value, channels, perChannel, norm.state, norm.eps, norm.momentum)
       else kernels.batchnorm_infer_f32(x.value, y.value, channels, perChannel, norm.state, norm.eps)
     },
     backward(dx) {
@@ -52,11 +61,25 @@ export function reluLayer(mem: TrainMemory, n: number, x: ValueBuffers, y: Value
 }
 
 export function poolLayer(
-  mem: TrainMemory, node: PoolNode, batch: number, input: Shape, output: Shape, x: ValueBuffers, y: ValueBuffers,
+  mem: TrainMemory,
+  node: PoolNode,
+  batch: number,
+  input: Shape,
+  output: Shape,
+  x: ValueBuffers,
+  y: ValueBuffers,
 ): Layer {
   const { kernels } = mem
   const shape = mem.table([
-    input[0] * batch, input[1], input[2], output[1], output[2], ...node.kernel, ...node.stride, node.pad[0], node.pad[1],
+    input[0] * batch,
+    input[1],
+    input[2],
+    output[1],
+    output[2],
+    ...node.kernel,
+    ...node.stride,
+    node.pad[0],
+    node.pad[1],
   ])
   if (node.op === 'avgpool') {
     return {

@@ -19,7 +19,7 @@ export interface BitCoder {
 
 const TOP = 2 ** 24
 /** The decoder holds four bytes, so it reads up to four bytes past the last one it needs. */
-export const READ_AHEAD = 4
+const READ_AHEAD = 4
 
 export class RangeEncoder implements BitCoder {
   readonly overrun = false

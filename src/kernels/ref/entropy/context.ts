@@ -93,7 +93,7 @@ export function beginContextTensor(mem: Mem, state: number): void {
 }
 
 /** 0, 1, 2, 3, then two steps per octave, up to 15. */
-export function bucket(v: number): number {
+function bucket(v: number): number {
   if (v < 4) return v
   const e = 31 - Math.clz32(v)
   return Math.min(15, 2 * e + ((v >>> (e - 1)) & 1))

@@ -14,7 +14,7 @@ import { EVEN_SLOT, learned } from './slots.js'
 import { RUN_SLOTS, WORD } from './state.js'
 
 const LONG = 12
-export const LONG_RUN = 4095
+const LONG_RUN = 4095
 /** Slots: 12 of the unary part, then 8 for the first mantissa bits of each length, then 6 for the magnitude. */
 const MANTISSA = 12
 const MAGNITUDE = MANTISSA + 8 * 12

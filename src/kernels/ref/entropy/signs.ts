@@ -20,7 +20,7 @@ export function xorshift16(x: number): number {
   return x
 }
 
-export const startState = (seed: number): number => seed & 0xffff || 1
+const startState = (seed: number): number => seed & 0xffff || 1
 
 /**
  * Draws the signs of one block of 16 outputs. Blocks must be drawn in order.

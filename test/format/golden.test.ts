@@ -1,0 +1,70 @@
+/**
+ * Files of format version 1, frozen: they must decode to the same levels and encode to the same bytes for ever.
+ * New ones are written, and none overwritten, by
+ *
+ *     WHITEDWARF_GOLDEN=write npx vitest run test/format/golden.test.ts
+ */
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { decodeModel, encodeModel, type Mode, readWd } from '../../src/format.js'
+import type { Model } from '../../src/graph/model.js'
+import { Rng } from '../../src/rng.js'
+import { denseModel, randomGraph, randomLevels, randomModel } from './models.js'
+
+const FOLDER = new URL('./golden/', import.meta.url)
+const HASHES = new URL('./golden/hashes.json', import.meta.url)
+
+/** SHA-256 of everything that a model holds. */
+function hashOf(model: Model): string {
+  const text = JSON.stringify(model, (_, value) =>
+    ArrayBuffer.isView(value) ? Array.from(value as Uint8Array) : Object.is(value, -0) ? '-0' : value,
+  )
+  return createHash('sha256').update(text).digest('hex')
+}
+
+function examples(): Record<string, { model: Model; mode?: Mode }> {
+  const network = (seed: number) => {
+    const rng = new Rng(seed)
+    return randomModel(rng, randomGraph(rng, 12))
+  }
+  return {
+    'dense-context': { model: denseModel(40, 60, 3, randomLevels(new Rng(1), 2400, 3, 0.1)), mode: 'context' },
+    'dense-runs': { model: denseModel(40, 60, 7, randomLevels(new Rng(2), 2400, 7, 0.1)), mode: 'runs' },
+    'empty-runs': { model: denseModel(3, 9000, 1, new Int8Array(27000)), mode: 'runs' },
+    'network-a': { model: network(11) },
+    'network-b': { model: network(12) },
+    'network-c': { model: network(13), mode: 'context' },
+    'network-d': { model: network(14), mode: 'runs' },
+  }
+}
+
+if (process.env.WHITEDWARF_GOLDEN === 'write') {
+  mkdirSync(FOLDER, { recursive: true })
+  const hashes = existsSync(HASHES) ? JSON.parse(readFileSync(HASHES, 'utf8')) : {}
+  for (const [name, { model, mode }] of Object.entries(examples())) {
+    const file = new URL(`${name}.wd`, FOLDER)
+    if (existsSync(file)) continue
+    writeFileSync(file, encodeModel(model, mode === undefined ? {} : { mode }))
+    hashes[name] = hashOf(model)
+  }
+  writeFileSync(HASHES, `${JSON.stringify(hashes, null, 2)}\n`)
+}
+
+const files = readdirSync(FOLDER).filter((file) => file.endsWith('.wd'))
+const hashes: Record<string, string> = JSON.parse(readFileSync(HASHES, 'utf8'))
+
+it('there are golden files', () => {
+  expect(files.map((file) => file.slice(0, -3)).sort()).toStrictEqual(Object.keys(hashes).sort())
+  expect(files.length).toBeGreaterThanOrEqual(7)
+})
+
+it.each(files)('%s', (file) => {
+  const bytes = new Uint8Array(readFileSync(new URL(file, FOLDER)))
+  const model = decodeModel(bytes)
+  expect(hashOf(model)).toBe(hashes[file.slice(0, -3)])
+  const modes = new Set(readWd(bytes).tensors.map((t) => t.mode))
+  // Files with tensors of one mode were written in that mode; for others the encoder chose.
+  const options = modes.size === 1 ? { mode: [...modes][0] } : {}
+  expect(encodeModel(model, options)).toStrictEqual(bytes)
+})
