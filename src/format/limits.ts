@@ -9,6 +9,9 @@ export const MAX_OUTPUTS = 255
 /** The decoder's state takes some 20 bytes per column. */
 export const MAX_COLS = 2 ** 22
 
+/** Most weights of a file in context mode, which decodes slowly: some 20 million a second, so a tenth of a second. */
+export const MAX_CONTEXT_WEIGHTS = 2 ** 21
+
 /**
  * Most values that one byte of stream can hold. No decision is surer than its clamp allows, so each costs a minimum:
  * 0.0113 bit for constants (clamp 512 / 65536), 0.00048 bit for a weight in context mode (22 / 65536); in runs mode one bit

@@ -18,14 +18,11 @@ import { Fields } from './fields.js'
 import { CHECKSUM_BYTES, frame, readFrame, type Section, VERSION } from './frame.js'
 import { codeHeader, type Header, type Mode, setOwn, type TensorHeader } from './header.js'
 import { LevelCoder, largest, matrixOf, rowClasses, tensorArguments } from './levels.js'
-import { damaged, PARAMS_PER_BYTE, WEIGHTS_PER_BYTE } from './limits.js'
+import { damaged, MAX_CONTEXT_WEIGHTS, PARAMS_PER_BYTE, refuse, WEIGHTS_PER_BYTE } from './limits.js'
 import { codeArray } from './params.js'
 
-/** Largest tensor that the encoder codes in context mode unless asked to. */
-const CONTEXT_LIMIT = 2 ** 20
-
 export interface EncodeOptions {
-  /** How levels are coded. By default the smaller of both, for tensors above 2^20 weights `runs`, which decodes faster. */
+  /** How levels are coded. By default the smaller of both for up to 2^21 weights, the smallest tensors first, `runs` for others. */
   readonly mode?: Mode
   readonly sections?: readonly Section[]
 }
@@ -87,16 +84,32 @@ export function encodeModel(model: Model, options: EncodeOptions = {}): Uint8Arr
       header.tensors.map(() => mode),
       sections,
     )
+  if (options.mode === 'context' && contextModes(header.tensors).includes('runs')) {
+    throw refuse(
+      `mode 'context' codes at most ${MAX_CONTEXT_WEIGHTS} weights a file: leave the mode out, or use 'runs'`,
+    )
+  }
   if (options.mode !== undefined) return inMode(options.mode).bytes
   const runs = inMode('runs')
-  const context = encodeWith(model, header, header.tensors.map(fastIfLarge), sections)
+  const allowed = contextModes(header.tensors)
+  const context = encodeWith(model, header, allowed, sections)
   // Each tensor in the mode in which it was smaller: nearly always the best, as tensors hardly depend on each other.
-  const modes = header.tensors.map((t, i) => (context.tensorBits[i] <= runs.tensorBits[i] ? fastIfLarge(t) : 'runs'))
+  const modes = allowed.map((mode, i) => (context.tensorBits[i] <= runs.tensorBits[i] ? mode : 'runs'))
   const candidates = [context, encodeWith(model, header, modes, sections), runs]
   return candidates.reduce((best, c) => (c.bytes.length < best.bytes.length ? c : best)).bytes
 }
 
-const fastIfLarge = (t: TensorHeader): Mode => (elements(t.shape) > CONTEXT_LIMIT ? 'runs' : 'context')
+/** Context mode for the smallest tensors, as many as the limit allows; runs for the others. */
+function contextModes(tensors: readonly TensorHeader[]): Mode[] {
+  const modes = tensors.map((): Mode => 'runs')
+  const smallestFirst = tensors.map((t, i) => ({ i, size: elements(t.shape) })).sort((a, b) => a.size - b.size)
+  let total = 0
+  for (const { i, size } of smallestFirst) {
+    total += size
+    if (total <= MAX_CONTEXT_WEIGHTS) modes[i] = 'context'
+  }
+  return modes
+}
 
 /** Reads a whole model. Round trip: encodeModel(decodeModel(bytes)) gives bytes written by encodeModel again. */
 export function decodeModel(bytes: Uint8Array): Model {
@@ -221,7 +234,14 @@ function checkClaims(header: Header, streamBytes: number): void {
   let params = 0
   for (const layer of header.layers) params += 2 * header.tensors[layer.tensor].shape[0]
   let bytesNeeded = params / PARAMS_PER_BYTE
-  for (const { shape, mode } of header.tensors) bytesNeeded += elements(shape) / WEIGHTS_PER_BYTE[mode]
+  let slow = 0
+  for (const { shape, mode } of header.tensors) {
+    bytesNeeded += elements(shape) / WEIGHTS_PER_BYTE[mode]
+    if (mode === 'context') slow += elements(shape)
+  }
+  if (slow > MAX_CONTEXT_WEIGHTS) {
+    throw damaged(`${slow} weights in context mode, at most ${MAX_CONTEXT_WEIGHTS} are allowed`)
+  }
   // Eight bytes of grace: what the decoder holds, and what rounding of a few probabilities may gain.
   if (bytesNeeded > streamBytes + 8) {
     throw damaged(

@@ -130,10 +130,10 @@ describe('files with a correct checksum', () => {
   })
 })
 
-/** The bytes of a file whose header claims 2^17 times more rows than its levels have. */
+/** The bytes of a file whose header claims 2^16 times more rows than its levels have. */
 function hugeHeader(model: Model, mode: 'runs' | 'context'): Uint8Array {
   const [name] = Object.keys(model.tensors)
-  const rows = 2 ** 19
+  const rows = 2 ** 18
   const t = model.tensors[name]
   const constants = quantiseUniform(new Float32Array(rows), 1)
   const large: Model = {

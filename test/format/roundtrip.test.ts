@@ -194,4 +194,10 @@ describe('size against the order-0 entropy', () => {
     const { size } = readWd(encodeModel(model))
     expect(8 * size.levels).toBeLessThan(0.75 * entropyBits(levels))
   })
+
+  it('keeps the slow mode to 2^21 weights a file', () => {
+    const model = denseModel(2 ** 12, 2 ** 9 + 1, 1, new Int8Array(2 ** 12 * (2 ** 9 + 1)))
+    expect(readWd(encodeModel(model)).tensors[0].mode).toBe('runs')
+    expect(() => encodeModel(model, { mode: 'context' })).toThrow(expect.objectContaining({ code: 'E_FORMAT' }))
+  })
 })
