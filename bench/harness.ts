@@ -27,7 +27,6 @@ export interface HarnessOptions {
   readonly minSampleMs?: number
   /** Time each contestant runs before anything is measured, so that optimised code is measured. Default 300 ms. */
   readonly warmupMs?: number
-  readonly signal?: AbortSignal
 }
 
 export interface Measurement {
@@ -56,11 +55,11 @@ const inBrowser = typeof (globalThis as { document?: unknown }).document !== 'un
 
 /** Measures the contestants in turns. Figures come back in the order given. */
 export async function compare(contestants: readonly Contestant[], options: HarnessOptions = {}): Promise<Comparison> {
-  const { rounds = 5, samples = 12, minSampleMs = inBrowser ? 20 : 1, warmupMs = 300, signal } = options
+  const { rounds = 5, samples = 12, minSampleMs = inBrowser ? 20 : 1, warmupMs = 300 } = options
   const warnings: string[] = []
   const batches: Awaited<ReturnType<typeof prepare>>[] = []
   for (const contestant of contestants) {
-    batches.push(await prepare(contestant, minSampleMs, warmupMs, signal))
+    batches.push(await prepare(contestant, minSampleMs, warmupMs))
   }
   const collected = contestants.map((): number[] => [])
   for (let round = 0; round < rounds; round++) {
@@ -73,7 +72,6 @@ export async function compare(contestants: readonly Contestant[], options: Harne
       bench.add(batch.name, batch.sample, { async: batch.async })
     }
     for (const task of await bench.run()) {
-      signal?.throwIfAborted()
       if (task.result.state !== 'completed') throw new Error(`${task.name}: ${task.result.state}`)
       collected[contestants.findIndex((c) => c.name === task.name)].push(...(task.result.latency.samples ?? []))
     }
@@ -86,17 +84,8 @@ export async function compare(contestants: readonly Contestant[], options: Harne
   return { measurements, warnings }
 }
 
-/** Measures one thing. */
-export async function measure(
-  contestant: Contestant,
-  options?: HarnessOptions,
-): Promise<Measurement & { readonly warnings: readonly string[] }> {
-  const { measurements, warnings } = await compare([contestant], options)
-  return { ...measurements[0], warnings }
-}
-
 /** Warms a contestant up and finds how many calls fill a sample. */
-async function prepare({ name, run }: Contestant, minSampleMs: number, warmupMs: number, signal?: AbortSignal) {
+async function prepare({ name, run }: Contestant, minSampleMs: number, warmupMs: number) {
   const async = isPromise(run())
   const loop = async
     ? async (calls: number) => {
@@ -112,7 +101,6 @@ async function prepare({ name, run }: Contestant, minSampleMs: number, warmupMs:
   let calls = 1
   const warm = performance.now() + warmupMs
   for (;;) {
-    signal?.throwIfAborted()
     const ms = await loop(calls)
     // A tenth more than needed, so that samples stay long enough when the code gets a little faster.
     if (ms < minSampleMs)

@@ -14,15 +14,22 @@ const MARKED = /(<!-- claims: ([a-z0-9 -]+?) -->\n)[\s\S]*?(<!-- \/claims -->)/g
 function table(names) {
   const rows = names.map((name) => {
     const file = join(root, 'bench/results', `${name}.json`)
-    if (!existsSync(file)) return `| not measured yet | | | \`${name}\` |`
+    if (!existsSync(file)) return ['not measured yet', '', '', `\`${name}\``]
     const r = JSON.parse(readFileSync(file, 'utf8'))
     const also = r.also.map((c) => `${label(c.figure)} ${figure(r.details[c.figure])} ${c.unit}`)
     const bars = [bar(r.bar, r.unit), ...r.also.map((c) => `${label(c.figure)} ${bar(c.bar, c.unit)}`)]
     const value = [`**${figure(r.value)} ${r.unit}**`, ...also].join(', ')
-    return `| ${r.title} | ${value}${r.holds ? '' : ' (misses its bar)'} | ${bars.join(', ')} | \`${name}\` |`
+    return [r.title, `${value}${r.holds ? '' : ' (misses its bar)'}`, bars.join(', '), `\`${name}\``]
   })
   const recorded = names.map((name) => join(root, 'bench/results', `${name}.json`)).filter((file) => existsSync(file))
-  return `\n| what | measured | bar | claim |\n|---|---|---|---|\n${rows.join('\n')}\n\n${where(recorded)}`
+  return `\n${markdownTable([['what', 'measured', 'bar', 'claim'], ...rows])}\n\n${where(recorded)}`
+}
+
+/** Columns padded to their widest cell, as the formatter wants them. */
+function markdownTable(rows) {
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)))
+  const line = (cells) => `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(' | ')} |`
+  return [line(rows[0]), line(widths.map((width) => '-'.repeat(width))), ...rows.slice(1).map(line)].join('\n')
 }
 
 /** The machines that the recorded results name, one sentence. */

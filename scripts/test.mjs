@@ -33,7 +33,6 @@ function check(name, run) {
 
 const tsc = 'node_modules/typescript/bin/tsc'
 check('lint and format', () => node('node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'))
-check('types of the AssemblyScript', () => node(tsc, '-p', 'assembly', '--noEmit'))
 check('types of the probes', () => node(tsc, '-p', 'bench/probes', '--noEmit'))
 check('types of the tests', () => node(tsc, '-p', 'test', '--noEmit'))
 check('Chromium', () => {

@@ -7,7 +7,8 @@
 // phases: y[n][c][py][px][i][j] = x[c][n][i * strideY + py - top][j * strideX + px - left]. There, the pixels that a kernel
 // tap sees from four neighbouring outputs lie side by side whatever the stride, so that no im2col matrix is ever made: a tap is one
 // byte offset, a group of (up to) four outputs is one base address. The gradient of the input is a forward pass again, over
-// the padded dy, with the weights transposed and flipped, once per stride phase of x.
+// the padded dy, with the weights transposed and flipped, for each stride phase of x and each set of rows that sees the same
+// kernel rows.
 //
 // Tables (u32):  taps:  | byte offset | per tap        groups:  | x byte offset | y byte offset | outputs, 1..4 | per group
 //
@@ -108,6 +109,7 @@ export function conv_f32(x: usize, weights: usize, y: usize, shape: usize): void
   const taps = load<i32>(shape, 28)
   const tapTable = load<u32>(shape, 32)
   const step = load<u32>(shape, 36)
+  assert(rows >= 0 && taps >= 0 && groups >= 0, 'conv_f32: sizes')
   const tapEnd = tapTable + (taps << 2)
   for (let n = 0; n < images; n++) {
     let w = weights
@@ -187,13 +189,15 @@ export function conv_weight_grad_f32(x: usize, dy: usize, sums: usize, dw: usize
   const taps = load<i32>(shape, 28)
   const tapTable = load<u32>(shape, 32)
   const block = load<i32>(shape, 36)
+  assert((sums & 15) == 0, 'conv_weight_grad_f32: sums must be 16-byte aligned')
+  assert(block > 0, 'conv_weight_grad_f32: needs at least one image per block')
   const tableEnd = table + groups * 12
   const sumRow = (taps << 4) as usize
   memory.fill(sums, 0, (rows as usize) * sumRow)
   for (let begin = 0; begin < images; begin += block) {
     const end = min(images, begin + block)
     for (let row = 0; row < rows; row += 4) {
-      // Rows and taps beyond the last repeat it; their sums are dropped.
+      // Rows beyond the last repeat the first, a tap beyond the last repeats it: their sums are not kept.
       const d1 = row + 1 < rows ? yRow : 0
       const d2 = row + 2 < rows ? yRow * 2 : 0
       const d3 = row + 3 < rows ? yRow * 3 : 0
@@ -236,7 +240,6 @@ export function conv_weight_grad_f32(x: usize, dy: usize, sums: usize, dw: usize
             c31 = f32x4.add(c31, f32x4.mul(va, b1))
           }
         }
-        // Later rows first, so that a repeated row leaves the true one's sum, stored last.
         if (d3) storePair(s3, next, c30, c31)
         if (d2) storePair(s2, next, c20, c21)
         if (d1) storePair(s1, next, c10, c11)
@@ -253,6 +256,7 @@ export function conv_weight_grad_f32(x: usize, dy: usize, sums: usize, dw: usize
   }
 }
 
+/** Both sums; with next = 0 there is only the first, which is stored last. */
 function storePair(s: usize, next: usize, v0: v128, v1: v128): void {
   v128.store(s + next, v1)
   v128.store(s, v0)

@@ -49,6 +49,8 @@ export function softmax_loss_f32(
   smoothing: f32,
   out: usize,
 ): void {
+  assert(classes > 0 && pitch >= n, 'softmax_loss_f32: sizes')
+  assert((out & 7) == 0, 'softmax_loss_f32: out must be 8-byte aligned')
   const off = (smoothing as f64) / (classes as f64)
   const on = 1 - (smoothing as f64) + off
   let losses: f64 = 0

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { WhiteDwarfError } from '../errors.js'
 import { readWd } from '../format/wd.js'
 import { elements, type Shape } from '../graph/ir.js'

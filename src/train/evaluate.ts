@@ -40,22 +40,12 @@ export function accuracy(net: Network, feeder: Feeder, data: DataSet): number {
   return right / data.labels.length
 }
 
-/** Writes a trained network's levels and constants into a network of the same graph. */
-export function install(net: Network, trained: TrainedNetwork): void {
-  const { mem } = net
+/** Writes weights into a network: constant * level. */
+export function installWeights(net: Network, tensors: TrainedNetwork['tensors']): void {
   for (const w of net.weighted) {
-    const t = trained.tensors[w.name]
-    const c = Math.fround(t.constant)
-    mem.f32(w.weights, w.n).set(Float32Array.from(t.levels, (level) => level * c))
-  }
-  for (const norm of net.norms) {
-    const { gamma, beta, mean, variance, eps } = trained.norms[norm.name]
-    const state = mem.f32(norm.state, 4 * norm.channels)
-    state.set(gamma)
-    state.set(beta, norm.channels)
-    state.set(mean, 2 * norm.channels)
-    state.set(variance, 3 * norm.channels)
-    norm.eps = eps
+    const { levels, constant } = tensors[w.name]
+    const c = Math.fround(constant)
+    net.mem.f32(w.weights, w.n).set(Float32Array.from(levels, (level) => level * c))
   }
 }
 

@@ -1,14 +1,15 @@
 /** From a trained network to a model: fold batch normalisation, quantise the constants, measure activation ranges. */
 import { WhiteDwarfError } from '../errors.js'
+import { codedValues } from '../format/half.js'
 import { type Folded, foldConstants, foldGraph } from '../graph/fold.js'
 import { elements } from '../graph/ir.js'
 import { type LayerParams, type LevelTensor, type Model, rangeCode } from '../graph/model.js'
 import { checkDataSet, type DataSet, slice } from './dataset.js'
-import { accuracy, forEachBatch, install, installConstants } from './evaluate.js'
+import { accuracy, forEachBatch, installConstants, installWeights } from './evaluate.js'
 import { Feeder } from './feeder.js'
 import { Network } from './network.js'
 import { type ConstantBits, quantiseWeighted } from './quantise.js'
-import type { TrainedNetwork } from './trained.js'
+import type { TrainedNetwork, TrainedTensor } from './trained.js'
 
 export interface ExportOptions {
   /** Images on which activation ranges are measured: training images, never test ones. */
@@ -67,21 +68,15 @@ export async function exportModel(trained: TrainedNetwork, options: ExportOption
 
 /** The model's levels and constants in a network of the trained graph: weights are levels, batchnorm is scale and bias. */
 function installModel(net: Network, trained: TrainedNetwork, folded: Folded, layers: Model['layers']): void {
-  const plain = Object.entries(trained.tensors).map(([name, t]) => [name, { ...t, constant: 1 }] as const)
-  install(net, { ...trained, tensors: Object.fromEntries(plain) })
+  const tensors: Record<string, TrainedTensor> = {}
   for (const { original, name, norm } of folded.weighted) {
-    if (norm === undefined) {
-      // Without batch normalisation all channels share one scale, and there is no bias.
-      const { constant } = trained.tensors[original]
-      const w = net.weighted.find((b) => b.name === original)
-      if (w !== undefined)
-        net.mem.f32(w.weights, w.n).forEach((level, i, a) => {
-          a[i] = level * constant
-        })
-    } else {
-      installConstants(net, norm, layers[name].scale, layers[name].bias)
-    }
+    const { scale, bias } = layers[name]
+    // Without batch normalisation all channels have the same scale, and no bias.
+    const constant = norm === undefined ? codedValues(scale)[0] : 1
+    tensors[original] = { ...trained.tensors[original], constant }
+    if (norm !== undefined) installConstants(net, norm, scale, bias)
   }
+  installWeights(net, tensors)
 }
 
 /** Largest |x| of every value that a weighted node consumes. */

@@ -53,8 +53,4 @@ export class TrainMemory {
   u32(p: number, n: number): Uint32Array {
     return new Uint32Array(this.memory.buffer, p, n)
   }
-
-  get used(): number {
-    return this.arena.used
-  }
 }

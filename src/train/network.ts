@@ -149,7 +149,7 @@ export class Network {
     return this.value(this.graph.outputs[0])
   }
 
-  /** @param until called after each node with its name; for calibration */
+  /** @param after called after each node with its name, while its value is fresh */
   forward(training: boolean, after?: (name: string) => void): void {
     for (const { layer, output } of this.steps) {
       layer.forward(training)

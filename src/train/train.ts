@@ -25,7 +25,8 @@ export interface TrainResult extends TrainedNetwork {
 const YIELD_MS = 30
 
 /**
- * Trains a graph's supermask and batch normalisation. The same options and data give the same bits, on every machine.
+ * Trains a graph's supermask and batch normalisation. The same options and data give the same bits on every machine with
+ * the same JavaScript engine (initial scores and schedules use its Math.log and Math.cos).
  * @throws WhiteDwarfError E_OPTION, E_DATA (data that does not fit the graph; a loss that is not finite), E_GRAPH, E_SHAPE,
  * E_MEMORY, E_ABORTED
  */

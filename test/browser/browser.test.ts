@@ -174,7 +174,7 @@ describe('the benchmark harness in a page', () => {
     expect(result.value.measurements.map((m: { name: string }) => m.name)).toEqual(['int8', 'f32'])
     for (const { medianNs, calls, samples, rate } of result.value.measurements) {
       expect(samples).toBe(6)
-      expect(medianNs * calls).toBeGreaterThan(10e6)
+      expect(medianNs * calls).toBeGreaterThan(8e6)
       expect(rate).toBeCloseTo(1e9 / medianNs, 3)
     }
   })

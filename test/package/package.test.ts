@@ -1,9 +1,11 @@
 /** What gets published: no dependencies, no surprises in the tarball, small enough. */
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { seededModel } from '../browser/model.js'
 
@@ -43,6 +45,43 @@ describe('package.json', () => {
     const entries = Object.keys(manifest.exports).filter((e) => e !== './package.json')
     const script = entries.map((e) => `await import('${`whitedwarf${e.slice(1)}`}')`).join(';')
     execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: root })
+  })
+})
+
+describe('package-lock.json', () => {
+  it('has an entry for every optional platform package, without which npm ci refuses it', () => {
+    const packages: Record<string, { version: string; optionalDependencies?: Record<string, string> }> = JSON.parse(
+      read('package-lock.json'),
+    ).packages
+    // As Node resolves: beside the package first, then beside each package around it.
+    const places = (path: string, name: string): string[] => {
+      const place = path === '' ? `node_modules/${name}` : `${path}/node_modules/${name}`
+      return path === ''
+        ? [place]
+        : [place, ...places(path.slice(0, Math.max(0, path.lastIndexOf('/node_modules/'))), name)]
+    }
+    const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.entries(optionalDependencies)
+        .filter(([name, version]) => {
+          const entry = places(path, name)
+            .map((place) => packages[place])
+            .find((found) => found !== undefined)
+          return entry === undefined || (/^\d/.test(version) && entry.version !== version)
+        })
+        .map(([name, version]) => `${path}: ${name}@${version}`),
+    )
+    expect(missing).toEqual([])
+  })
+})
+
+describe('data/mnist', () => {
+  it('holds the files whose sums its README states', () => {
+    const sums = [...read('data/mnist/README.md').matchAll(/^\| (\S+-ubyte) \| ([0-9a-f]{32}) \|$/gm)]
+    expect(sums).toHaveLength(4)
+    for (const [, name, md5] of sums) {
+      const raw = gunzipSync(readFileSync(join(root, `data/mnist/${name}.gz`)))
+      expect([name, createHash('md5').update(raw).digest('hex')]).toEqual([name, md5])
+    }
   })
 })
 
@@ -98,8 +137,8 @@ describe('licences', () => {
 })
 
 describe('wasm', () => {
-  it.each(['simd', 'relaxed', 'train'])('%s is at most 24 kB', (name) => {
-    expect(readFileSync(join(root, `build/wasm/${name}.wasm`)).length).toBeLessThanOrEqual(24_000)
+  it.each(['simd', 'relaxed', 'train'])('%s is at most 32 kB', (name) => {
+    expect(readFileSync(join(root, `build/wasm/${name}.wasm`)).length).toBeLessThanOrEqual(32_000)
   })
 })
 

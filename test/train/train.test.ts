@@ -20,7 +20,7 @@ import {
 import { decodeModel, encodeModel } from '../../src/format.js'
 import { elements, inferShapes, isWeighted, weightShape } from '../../src/graph/ir.js'
 import { Rng } from '../../src/rng.js'
-import { derivative, forward, loss, type Params } from './plain.js'
+import { derivative, forward, loss, nodeForward, type Params } from './plain.js'
 
 /** Images of `classes` kinds: a bright square whose place tells the class, and noise. */
 function squares(count: number, classes = 4, seed = 1): DataSet {
@@ -233,6 +233,32 @@ describe('train', () => {
       .filter((l) => l !== 0).length
     const all = Object.values(frozen.tensors).reduce((n, t) => n + t.levels.length, 0)
     expect(density).toBe(Math.round(0.4 * all))
+  })
+
+  it('measures the running statistics afresh at the end', async () => {
+    const data = squares(96)
+    const result = await train({ ...base(), train: data, epochs: 5, augment: { shift: 2 } })
+    const node = result.graph.nodes[0]
+    const { levels, constant } = result.tensors[node.name]
+    const weights = { [node.name]: Float64Array.from(levels, (l) => l * constant) }
+    const x = Float64Array.from(data.images, (v) => v / 255)
+    const y = nodeForward(node, x, [1, 8, 8], [4, 8, 8], 96, { weights, norms: {} })
+    result.norms.bn1.mean.forEach((mean, c) => {
+      const row = y.subarray(c * 96 * 64, (c + 1) * 96 * 64)
+      expect(mean).toBeCloseTo(row.reduce((a, b) => a + b, 0) / row.length, 4)
+    })
+    const kept = await train({ ...base(), train: data, epochs: 5, augment: { shift: 2 }, statistics: 0 })
+    expect(kept.tensors).toEqual(result.tensors)
+    expect(kept.norms.bn1.mean).not.toEqual(result.norms.bn1.mean)
+  })
+
+  it('exports a network without batch normalisation', async () => {
+    const data = squares(300)
+    const graph = new ChainBuilder([1, 8, 8]).plain('flatten').dense(8).plain('relu').dense(4).build()
+    const result = await train({ ...base(), graph, train: data, learningRate: 0.01, epochs: 10 })
+    const model = await exportModel(result, { calibration: data })
+    expect(model.layers.fc2.bias.codes).toEqual(new Uint8Array(4))
+    expect(await testModel(result, data)).toBeGreaterThan(0.5)
   })
 
   it('exports a model whose file decodes to itself', async () => {

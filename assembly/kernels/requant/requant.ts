@@ -37,26 +37,18 @@ function planes<In, Out>(
   const minExp = v128.load32_splat(grid, 8)
   const step = v128.load32_splat(grid, 12)
   const rounds = load<u32>(grid, 12) != 0
-  const whole = width & ~3
   for (let c = 0; c < channels; c++) {
     const s = v128.load32_splat(scale + ((c as usize) << 2))
     const b = v128.load32_splat(bias + ((c as usize) << 2))
     for (let i = 0; i < height; i++) {
       const from = acc + ((c * accPlane + i * accPitch) as usize) * sizeof<In>()
       const to = y + ((c * yPlane + i * yPitch) as usize) * sizeof<Out>()
-      let j = 0
-      for (; j < whole; j += 4) {
+      for (let j = 0; j < width; j += 4) {
         const v = f32x4.add(f32x4.mul(loadLanes<In>(from + (j as usize) * sizeof<In>()), s), b)
-        storeLanes<Out>(to + (j as usize) * sizeof<Out>(), roundWith(v, high, low, minExp, step, rounds), inverseUnit)
-      }
-      if (j < width) {
-        const v = f32x4.add(f32x4.mul(loadLanes<In>(from + (j as usize) * sizeof<In>()), s), b)
-        storeSome<Out>(
-          to + (j as usize) * sizeof<Out>(),
-          roundWith(v, high, low, minExp, step, rounds),
-          inverseUnit,
-          width - j,
-        )
+        const r = roundWith(v, high, low, minExp, step, rounds)
+        const at = to + (j as usize) * sizeof<Out>()
+        if (width - j >= 4) storeLanes<Out>(at, r, inverseUnit)
+        else storeSome<Out>(at, r, inverseUnit, width - j)
       }
     }
   }

@@ -9,14 +9,14 @@ const BLOCK_BYTES = 16384
 interface PaddedCopy {
   readonly address: number
   readonly shape: number
-  /** Floats of one image's copy, of one channel's phases, of a row; rows of a phase. */
+  /** Floats of one image's copy, of one channel's phases, of a row, and of one phase. */
   readonly image: number
   readonly channel: number
   readonly width: number
   readonly phase: number
 }
 
-/** One run of the convolution kernel: the forward pass, or one stride phase of the input's gradient. */
+/** One run of the convolution kernel: the forward pass, or some rows of one stride phase of the input's gradient. */
 interface Run {
   readonly shape: number
   readonly packed: number

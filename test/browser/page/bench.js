@@ -11,5 +11,5 @@ await report(async (query) => {
     const image = new Tensor('uint8', new Uint8Array(shape.reduce((a, b) => a * b)).fill(99), [1, ...shape])
     contestants.push({ name: precision, run: () => session.run({ [name]: image }), work: 1 })
   }
-  return compare(contestants, { rounds: 2, samples: 3, warmupMs: 50 })
+  return compare(contestants, { rounds: 2, samples: 3, warmupMs: 400 })
 })
