@@ -1,7 +1,7 @@
 import { WhiteDwarfError } from './errors.js'
 
 export type DType = 'float32' | 'uint8'
-export type TensorData = Float32Array | Uint8Array | Uint8ClampedArray
+export type TensorData<T extends DType = DType> = { float32: Float32Array; uint8: Uint8Array | Uint8ClampedArray }[T]
 
 /** Any object of this form is accepted where a tensor is expected (other libraries' tensors, other realms' arrays). */
 export interface TensorLike {
@@ -14,12 +14,12 @@ export interface TensorLike {
  * A dense array with a shape, row-major. The data is not copied: the tensor and the caller share it.
  * @throws WhiteDwarfError E_DTYPE, E_SHAPE when type, data and dims do not fit each other
  */
-export class Tensor implements TensorLike {
-  readonly type: DType
-  readonly data: TensorData
+export class Tensor<T extends DType = DType> implements TensorLike {
+  readonly type: T
+  readonly data: TensorData<T>
   readonly dims: readonly number[]
 
-  constructor(type: DType, data: TensorData, dims: readonly number[]) {
+  constructor(type: T, data: TensorData<T>, dims: readonly number[]) {
     checkTensor({ type, data, dims }, 'tensor')
     this.type = type
     this.data = data

@@ -122,7 +122,7 @@ export class InferenceSession<In extends string = string, Out extends string = s
    * @returns output name -> float32 tensor [N, ...shape], freshly allocated
    * @throws WhiteDwarfError E_SHAPE, E_DTYPE, E_DATA (NaN or infinite values), E_DISPOSED
    */
-  async run(feeds: Readonly<Record<In, TensorLike>>): Promise<Record<Out, Tensor>> {
+  async run(feeds: Readonly<Record<In, TensorLike>>): Promise<Record<Out, Tensor<'float32'>>> {
     const { plan, instance, calls } = this.live()
     const count = this.checkFeeds(feeds)
     const results = new Map(
@@ -144,7 +144,7 @@ export class InferenceSession<In extends string = string, Out extends string = s
       name,
       new Tensor('float32', results.get(name) as Float32Array, [count, ...port.shape]),
     ])
-    return Object.fromEntries(tensors) as Record<Out, Tensor>
+    return Object.fromEntries(tensors) as Record<Out, Tensor<'float32'>>
   }
 
   /**

@@ -16,7 +16,7 @@ import { kernelTable } from 'whitedwarf/kernels'
 
 const session = await InferenceSession.create<'image', 'scores'>('model.wd', { precision: 'fp8' })
 const { scores } = await session.run({ image: new Tensor('uint8', new Uint8Array(784), [1, 1, 28, 28]) })
-export const data: Float32Array | Uint8Array = scores.data
+export const data: Float32Array = scores.data
 export const all = [train, presets, decodeModel, kernelTable]
 export type File = WdFile
 // @ts-expect-error an input of another name
