@@ -6,7 +6,7 @@
 import type { WdFile } from '../format/wd.js'
 import type { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
-import { accPlane, type Layer, requantLayer, type Scratch, type Step, splitPhases, type Tables } from './emit.js'
+import { accPlane, finishLayer, type Layer, type Scratch, type Step, splitPhases, type Tables } from './emit.js'
 import type { Op } from './lower.js'
 import { isPlanes, planesOf } from './values.js'
 import { eachTensor } from './weights.js'
@@ -58,7 +58,7 @@ export function emitDense(
   const cols = g.offsets.length
   if (!weights.packed) {
     const product = { op: op.name, kernel: 'gemv_f32', args: [weights.address, x.base, scratch.acc, layer.rows, cols] }
-    return [product, ...requantLayer(op, layer, scratch, tables, batch, 0)]
+    return [product, ...finishLayer(op, layer, scratch, tables, batch, 0)]
   }
   const plane = accPlane(g, 'f32')
   // Four neighbouring outputs a group, never across a row's end.
@@ -77,6 +77,6 @@ export function emitDense(
     const image = isPlanes(x) ? n * planesOf(x.shape, x.pad).image : 0
     const from = split.length > 0 ? scratch.phases : x.base + (image + g.start) * 4
     const product = { op: op.name, kernel: 'conv_f32', args: [from, weights.address, scratch.acc, shape] }
-    return [...split, product, ...requantLayer(op, layer, scratch, tables, batch, n)]
+    return [...split, product, ...finishLayer(op, layer, scratch, tables, batch, n)]
   }).flat()
 }

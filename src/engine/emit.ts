@@ -2,7 +2,7 @@
  * Emitting the plan: every operation becomes kernel calls with all arguments fixed, so that a run does nothing but call
  * them in order.
  */
-import type { PoolNode } from '../graph/ir.js'
+import type { PoolNode, Shape } from '../graph/ir.js'
 import { gridWords } from '../kernels/grid.js'
 import { type Lane, laneBytes } from '../kernels/ref/lanes.js'
 import type { Arena } from '../wasm/arena.js'
@@ -34,9 +34,10 @@ export interface Layer {
   readonly bias: number
 }
 
-/** Scratch that all operations share: accumulators and phase planes. */
+/** Scratch that all operations share: accumulators, pooled accumulators and phase planes. */
 export interface Scratch {
   readonly acc: number
+  readonly pooled: number
   readonly phases: number
 }
 
@@ -123,8 +124,17 @@ export function splitPhases(op: WeightedOp, layer: Layer, scratch: Scratch, n: n
   return [{ op: op.name, kernel: `phases_${bytesOf(x) * 8}`, args: [...from, ...to] }]
 }
 
-/** Accumulators of image n (or of the whole batched vector) to the layer's output value. */
-export function requantLayer(
+/** Sums of one image, [rows][height][width], where the layer's kernel or the pooling after it left them. */
+interface Sums {
+  readonly at: number
+  readonly plane: number
+  readonly pitch: number
+  readonly height: number
+  readonly width: number
+}
+
+/** Sums of image n (or of the whole batched vector) to the layer's output value, pooled first where that was fused. */
+export function finishLayer(
   op: WeightedOp,
   layer: Layer,
   scratch: Scratch,
@@ -140,23 +150,28 @@ export function requantLayer(
     const args = [scratch.acc, out.base, layer.rows, layer.scale, layer.bias, grid]
     return [{ op: op.name, kernel: `requant_vector_${sums}_${out.lane}`, args }]
   }
+  const steps: Step[] = []
+  let sums: Sums = {
+    at: scratch.acc,
+    plane: accPlane(g, x.lane),
+    pitch: g.pitch,
+    height: g.outHeight,
+    width: g.outWidth,
+  }
+  if (op.pool !== undefined) {
+    const [, height, width] = out.shape
+    const pooled: Sums = { at: scratch.pooled, plane: height * width, pitch: width, height, width }
+    const args = [sums.at, sums.plane, sums.pitch, pooled.at, pooled.plane, pooled.pitch]
+    args.push(tables.i32(poolShape(op.pool, op.shape, out.shape)))
+    steps.push({ op: op.name, kernel: `maxpool_${x.lane}`, args })
+    sums = pooled
+  }
   const to = isPlanes(out) ? planesOf(out.shape, out.pad) : { plane: vectorStep(batch), pitch: vectorStep(batch) }
-  const size = [layer.rows, g.outHeight, g.outWidth] as const
+  const from = [sums.at, sums.plane, sums.pitch] as const
   const y = [out, origin(out, n), to.plane, to.pitch] as const
-  return [
-    requantPlanes(
-      op.name,
-      x.lane,
-      scratch.acc,
-      accPlane(g, x.lane),
-      g.pitch,
-      ...y,
-      size,
-      layer.scale,
-      layer.bias,
-      grid,
-    ),
-  ]
+  const size = [layer.rows, sums.height, sums.width] as const
+  steps.push(requantPlanes(op.name, x.lane, ...from, ...y, size, layer.scale, layer.bias, grid))
+  return steps
 }
 
 /** A weighted layer on the sparse kernels. */
@@ -167,7 +182,7 @@ export function emitSparse(op: WeightedOp, layer: Layer, scratch: Scratch, table
     const args = [layer.program, layer.rows, layer.planes, x.base, scratch.acc]
     return [
       { op: op.name, kernel: `gather_scalar_${x.lane}`, args },
-      ...requantLayer(op, layer, scratch, tables, batch, 0),
+      ...finishLayer(op, layer, scratch, tables, batch, 0),
     ]
   }
   const plane = accPlane(g, x.lane) * bytesOf(x)
@@ -180,14 +195,14 @@ export function emitSparse(op: WeightedOp, layer: Layer, scratch: Scratch, table
     return [
       ...split,
       { op: op.name, kernel: `gather_${x.lane}`, args },
-      ...requantLayer(op, layer, scratch, tables, batch, n),
+      ...finishLayer(op, layer, scratch, tables, batch, n),
     ]
   }).flat()
 }
 
 export function emitPool(op: Op & { kind: 'pool' }, tables: Tables, batch: number): Step[] {
   const { node, x, out } = op
-  const shape = tables.i32(poolShape(node, x, out))
+  const shape = tables.i32(poolShape(node, x.shape, out.shape))
   const from = planesOf(x.shape, x.pad)
   const to = planesOf(out.shape, out.pad)
   return Array.from({ length: batch }, (_, n) => {
@@ -197,8 +212,8 @@ export function emitPool(op: Op & { kind: 'pool' }, tables: Tables, batch: numbe
   })
 }
 
-function poolShape(node: PoolNode, x: Value, out: Value): number[] {
-  return [...x.shape, out.shape[1], out.shape[2], ...node.kernel, ...node.stride, node.pad[0], node.pad[1]]
+function poolShape(node: PoolNode, x: Shape, out: Shape): number[] {
+  return [...x, out[1], out[2], ...node.kernel, ...node.stride, node.pad[0], node.pad[1]]
 }
 
 export function emitFlatten(op: Op & { kind: 'flatten' }, batch: number): Step[] {

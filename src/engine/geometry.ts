@@ -5,7 +5,7 @@
  * The padded image is flat, so weight (c, u, v) of a convolution reads c * plane + u * pitch + v further on than the
  * output's own position. Outputs run on through the pitch: `junk` positions at row ends are computed and ignored.
  */
-import type { ConvNode } from '../graph/ir.js'
+import type { ConvNode, Shape } from '../graph/ir.js'
 import { isPlanes, planesOf, type Value, vectorStep } from './values.js'
 
 /** De-interleaving of the input for a strided convolution; parameters of the phases kernel, in elements. */
@@ -35,9 +35,9 @@ export interface Geometry {
   readonly phases?: Phases
 }
 
-export function convGeometry(node: ConvNode, x: Value, out: Value): Geometry {
+export function convGeometry(node: ConvNode, x: Value, out: Shape): Geometry {
   const from = planesOf(x.shape, x.pad)
-  const [, outHeight, outWidth] = out.shape
+  const [, outHeight, outWidth] = out
   const [kh, kw] = node.kernel
   const [sy, sx] = node.stride
   const corner = from.origin - node.pad[0] * from.pitch - node.pad[1]
@@ -86,5 +86,5 @@ export function denseGeometry(x: Value, batch: number): Geometry {
   return { offsets, start: 0, pitch: step, outHeight: 1, outWidth: batch, flat: step }
 }
 
-export const weightedGeometry = (node: ConvNode | { op: 'dense' }, x: Value, out: Value, batch: number): Geometry =>
+export const weightedGeometry = (node: ConvNode | { op: 'dense' }, x: Value, out: Shape, batch: number): Geometry =>
   node.op === 'conv2d' && isPlanes(x) ? convGeometry(node, x, out) : denseGeometry(x, batch)

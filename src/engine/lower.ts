@@ -26,8 +26,12 @@ export type Op =
       readonly name: string
       readonly node: WeightedNode
       readonly x: Value
+      /** Shape of the layer's own result, before `pool`. */
+      readonly shape: Shape
       readonly out: Value
       readonly relu: boolean
+      /** Max pooling of the sums, see fuse.ts. */
+      readonly pool?: PoolNode
     }
   | { readonly kind: 'pool'; readonly name: string; readonly node: PoolNode; readonly x: Value; readonly out: Value }
   | { readonly kind: 'flatten'; readonly name: string; readonly x: Value; readonly out: Value }
@@ -99,7 +103,7 @@ export function lower(
       const last = isOutput.has(name) && readersOf(name).length === 0
       const out = last ? define(name, relu, undefined, 1) : quantised(name, relu)
       if (node.op === 'conv2d') x.pad = widest(x.pad, node.pad)
-      ops.push({ kind: 'weighted', name: node.name, node, x, out, relu })
+      ops.push({ kind: 'weighted', name: node.name, node, x, shape: out.shape, out, relu })
       if (last) outputs.set(name, out)
     } else if (node.op === 'maxpool' || node.op === 'avgpool') {
       ops.push({ kind: 'pool', name: node.name, node, x, out: sameGrid(node.name, x) })

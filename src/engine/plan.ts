@@ -24,6 +24,7 @@ import {
   type Step,
   Tables,
 } from './emit.js'
+import { fusePooling } from './fuse.js'
 import { type Geometry, weightedGeometry } from './geometry.js'
 import { chooseLanes, type LevelSums, sumBound } from './lanes.js'
 import { lower, type Op } from './lower.js'
@@ -80,14 +81,15 @@ export function buildPlan(
   options: ResolvedOptions,
 ): Plan {
   const { batch } = options
-  const lowered = lower(file.graph, file.shapes, file.ranges, options)
+  const rising = (node: string) => codedValues(file.layers[node].scale).every((s) => s >= 0)
+  const lowered = fusePooling(lower(file.graph, file.shapes, file.ranges, options), rising)
   const weighted = lowered.ops.filter((op): op is WeightedOp => op.kind === 'weighted')
   const scalar = (op: Op) => op.kind === 'weighted' && !isPlanes(op.x) && batch === 1
 
   // Offset tables of columns are the largest thing made outside of the arena.
   for (const tensor of file.tensors) arena.check(tensor.cols * 16)
   const geometries = new Map<string, Geometry>()
-  for (const op of weighted) geometries.set(op.name, weightedGeometry(op.node, op.x, op.out, batch))
+  for (const op of weighted) geometries.set(op.name, weightedGeometry(op.node, op.x, op.shape, batch))
   const geometryOf = (op: Op) => geometries.get(op.name) as Geometry
   const tensors = new Map(file.tensors.map((t) => [t.name, t]))
   const tensorOf = (op: WeightedOp) => tensors.get(file.layers[op.name].tensor) as WdTensor
@@ -136,6 +138,7 @@ export function buildPlan(
   }
   const scratch: Scratch = {
     acc: arena.alloc(Math.max(0, ...weighted.map((op) => tensorOf(op).rows * accPlane(geometryOf(op), 'f32') * 4))),
+    pooled: arena.alloc(Math.max(0, ...weighted.map((op) => (op.pool ? elements(op.out.shape) * 4 : 0)))),
     phases: arena.alloc(Math.max(0, ...weighted.map((op) => (geometryOf(op).phases?.size ?? 0) * 4 + SLACK))),
   }
 

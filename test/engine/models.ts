@@ -61,9 +61,10 @@ export interface ModelOptions {
   readonly density: number
 }
 
-/** Random levels, constants of sensible size, and a range for every value. */
+/** Random levels, constants of sensible size (odd seeds: scales of both signs), and a range for every value. */
 export function randomModel(graph: Graph, { seed, maxLevel, density }: ModelOptions): Model {
   const rng = new Rng(seed)
+  const signed = seed % 2 === 1
   const shapes = inferShapes(graph)
   const tensors: Record<string, LevelTensor> = {}
   const layers: Model['layers'] = Object.fromEntries(
@@ -75,7 +76,10 @@ export function randomModel(graph: Graph, { seed, maxLevel, density }: ModelOpti
       tensors[node.name] = { shape, maxLevel, levels }
       const fanIn = levels.length / shape[0]
       const gain = 1 / (Math.sqrt(Math.max(1, fanIn * density)) * maxLevel)
-      const scale = Array.from({ length: shape[0] }, () => gain * (0.5 + rng.float()))
+      const scale = Array.from(
+        { length: shape[0] },
+        () => gain * (0.5 + rng.float()) * (signed && rng.below(2) ? -1 : 1),
+      )
       const bias = Array.from({ length: shape[0] }, () => 0.2 * rng.normal())
       const params = { tensor: node.name, scale: quantiseUniform(scale, 6), bias: quantiseHalf(bias) }
       return [node.name, params]

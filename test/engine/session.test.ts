@@ -60,6 +60,20 @@ describe.each(Object.entries(GRAPHS))('%s', (_, graph) => {
   })
 })
 
+describe('max pooling', () => {
+  const kernelsOf = async (seed: number) => {
+    const bytes = encodeModel(randomModel(GRAPHS.lenet, { seed, maxLevel: 3, density: 0.3 }))
+    return (await InferenceSession.create(bytes)).profile(1)
+  }
+  it('happens on the sums when no scale is negative, else on the values', async () => {
+    const fused = (await kernelsOf(2)).find((p) => p.op === 'n0')
+    expect(fused?.kernels).toEqual(['gather_i16', 'maxpool_i16', 'requant_planes_i16_i16'])
+    const apart = await kernelsOf(3)
+    expect(apart.find((p) => p.op === 'n0')?.kernels).toEqual(['gather_i16', 'requant_planes_i16_i16'])
+    expect(apart.find((p) => p.op === 'n2')?.kernels).toEqual(['maxpool_i16'])
+  })
+})
+
 describe('lane proof', () => {
   it('widens to i32 when a row can pass 2^15, and stays exact', async () => {
     const graph = chain(
