@@ -2,7 +2,7 @@
 import { WhiteDwarfError } from '../errors.js'
 import { codedValues } from '../format/half.js'
 import { type Folded, foldConstants, foldGraph } from '../graph/fold.js'
-import { elements } from '../graph/ir.js'
+import { elements, isWeighted } from '../graph/ir.js'
 import { type LayerParams, type LevelTensor, type Model, rangeCode } from '../graph/model.js'
 import { checkDataSet, type DataSet, slice } from './dataset.js'
 import { accuracy, forEachBatch, installConstants, installWeights } from './evaluate.js'
@@ -50,7 +50,7 @@ export async function exportModel(trained: TrainedNetwork, options: ExportOption
     tensors[name] = {
       shape: t.shape,
       maxLevel: t.maxLevel,
-      levels: t.levels,
+      levels: t.signSeed === undefined ? withPositiveScales(t.levels, scale) : t.levels,
       ...(t.signSeed !== undefined && { signSeed: t.signSeed }),
     }
     layers[name] = {
@@ -61,27 +61,49 @@ export async function exportModel(trained: TrainedNetwork, options: ExportOption
   }
   const net = await Network.create(trained.graph, Math.min(128, calibration.labels.length))
   const feeder = new Feeder(net)
-  installModel(net, trained, folded, layers)
+  installModel(net, trained, folded, { tensors, layers })
   const images = slice(calibration, 0, Math.min(calibrationImages, calibration.labels.length))
   return { graph: folded.graph, tensors, layers, ranges: measureRanges(net, feeder, images, folded) }
 }
 
+/**
+ * Makes scales positive where signs are free: a row of levels and its scale change sign together. The scales then span
+ * half the range, so the same bits resolve them twice as finely, and requantisation never reverses an order.
+ * @param scale changed in place
+ * @returns levels with the rows of negative scales negated
+ */
+function withPositiveScales(levels: Int8Array, scale: Float64Array): Int8Array {
+  const cols = levels.length / scale.length
+  const result = levels.slice()
+  scale.forEach((s, row) => {
+    if (!(s < 0)) return
+    scale[row] = -s
+    for (let i = row * cols; i < (row + 1) * cols; i++) result[i] = -result[i]
+  })
+  return result
+}
+
 /** The model's levels and constants in a network of the trained graph: weights are levels, batchnorm is scale and bias. */
-function installModel(net: Network, trained: TrainedNetwork, folded: Folded, layers: Model['layers']): void {
+function installModel(
+  net: Network,
+  trained: TrainedNetwork,
+  folded: Folded,
+  model: Pick<Model, 'tensors' | 'layers'>,
+): void {
   const tensors: Record<string, TrainedTensor> = {}
   for (const { original, name, norm } of folded.weighted) {
-    const { scale, bias } = layers[name]
+    const { scale, bias } = model.layers[name]
     // Without batch normalisation all channels have the same scale, and no bias.
     const constant = norm === undefined ? codedValues(scale)[0] : 1
-    tensors[original] = { ...trained.tensors[original], constant }
+    tensors[original] = { ...trained.tensors[original], levels: model.tensors[name].levels, constant }
     if (norm !== undefined) installConstants(net, norm, scale, bias)
   }
   installWeights(net, tensors)
 }
 
-/** Largest |x| of every value that a weighted node consumes. */
+/** Largest |x| of every value that a weighted node or an average pool consumes. */
 function measureRanges(net: Network, feeder: Feeder, data: DataSet, { graph, values }: Folded): Record<string, number> {
-  const consumed = new Set(graph.nodes.filter((n) => n.op === 'conv2d' || n.op === 'dense').map((n) => n.inputs[0]))
+  const consumed = new Set(graph.nodes.filter((n) => isWeighted(n) || n.op === 'avgpool').map((n) => n.inputs[0]))
   const largest = new Map<string, number>()
   const measure = (original: string) => {
     const name = values.get(original)
@@ -102,8 +124,8 @@ export async function testModel(
   data: DataSet,
   options: Pick<ExportOptions, 'scaleBits' | 'biasBits'> = {},
 ): Promise<number> {
-  const { layers } = await exportModel(trained, { ...options, calibration: slice(data, 0, 1) })
+  const model = await exportModel(trained, { ...options, calibration: slice(data, 0, 1) })
   const net = await Network.create(trained.graph, Math.min(128, data.labels.length))
-  installModel(net, trained, foldGraph(trained.graph), layers)
+  installModel(net, trained, foldGraph(trained.graph), model)
   return accuracy(net, new Feeder(net), data)
 }
