@@ -6,8 +6,9 @@
 import type { WdFile } from '../format/wd.js'
 import type { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
-import { accPlane, finishLayer, type Layer, type Scratch, type Step, splitPhases, type Tables } from './emit.js'
-import type { Op } from './lower.js'
+import { accPlane, finishLayer, type Layer, type Scratch, type Step, splitPhases } from './emit.js'
+import type { WeightedOp } from './lower.js'
+import type { Tables } from './tables.js'
 import { isPlanes, planesOf } from './values.js'
 import { eachTensor } from './weights.js'
 
@@ -46,7 +47,7 @@ export function loadDenseWeights(
 }
 
 export function emitDense(
-  op: Op & { kind: 'weighted' },
+  op: WeightedOp,
   layer: Layer,
   weights: DenseWeights,
   scratch: Scratch,

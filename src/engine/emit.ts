@@ -3,16 +3,11 @@
  * them in order.
  */
 import type { PoolNode, Shape } from '../graph/ir.js'
-import { gridWords } from '../kernels/grid.js'
-import { type Lane, laneBytes } from '../kernels/ref/lanes.js'
-import type { Arena } from '../wasm/arena.js'
-import type { WasmInstance } from '../wasm/exports.js'
+import { type Lane, laneBytes } from '../kernels/lanes.js'
 import type { Geometry } from './geometry.js'
-import type { Op } from './lower.js'
-import { storedToGrid } from './lower.js'
-import { isPlanes, planesOf, type Value, valueUnit, vectorStep } from './values.js'
-
-type WeightedOp = Op & { readonly kind: 'weighted' }
+import type { Op, WeightedOp } from './lower.js'
+import type { Tables } from './tables.js'
+import { isPlanes, planesOf, storedToGrid, type Value, valueUnit, vectorStep } from './values.js'
 
 /** One kernel call. */
 export interface Step {
@@ -39,39 +34,6 @@ export interface Scratch {
   readonly acc: number
   readonly pooled: number
   readonly phases: number
-}
-
-/** Writes small read-only tables (grids, pool shapes, constants) into the session's memory, each only once. */
-export class Tables {
-  private readonly known = new Map<string, number>()
-
-  constructor(
-    private readonly instance: WasmInstance,
-    private readonly arena: Arena,
-  ) {}
-
-  bytes(data: Uint8Array): number {
-    const key = Array.from(data).join()
-    let address = this.known.get(key)
-    if (address === undefined) {
-      address = this.arena.alloc(data.length, 16)
-      new Uint8Array(this.instance.memory.buffer, address, data.length).set(data)
-      this.known.set(key, address)
-    }
-    return address
-  }
-
-  f32(values: ArrayLike<number>): number {
-    return this.bytes(new Uint8Array(Float32Array.from(values).buffer))
-  }
-
-  i32(values: readonly number[]): number {
-    return this.bytes(new Uint8Array(Int32Array.from(values).buffer))
-  }
-
-  grid(value: Value, relu: boolean): number {
-    return this.bytes(gridWords(value.grid, relu, value.lane !== 'f32'))
-  }
 }
 
 const bytesOf = (v: Value) => laneBytes(v.lane)

@@ -4,7 +4,7 @@
  *
  *   |y| <= (P + N) * M          and, when inputs are never negative,     -N * M <= y <= P * M.
  */
-import type { Lane } from '../kernels/ref/lanes.js'
+import type { Lane } from '../kernels/lanes.js'
 import type { Lowered, Op } from './lower.js'
 import { maxStored, type Value } from './values.js'
 

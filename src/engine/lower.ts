@@ -15,7 +15,7 @@ import {
   type WeightedNode,
 } from '../graph/ir.js'
 import { rangeMax } from '../graph/model.js'
-import { gridUnit, INT8, MAX_INTEGER } from '../kernels/grid.js'
+import { INT8, MAX_INTEGER } from '../kernels/grid.js'
 import type { ResolvedOptions } from './options.js'
 import { maxStored, type Value } from './values.js'
 
@@ -37,6 +37,8 @@ export type Op =
   | { readonly kind: 'flatten'; readonly name: string; readonly x: Value; readonly out: Value }
   /** Requantises elementwise: a ReLU that stands alone, or the f32 copy of an output that other nodes use too. */
   | { readonly kind: 'convert'; readonly name: string; readonly x: Value; readonly out: Value; readonly relu: boolean }
+
+export type WeightedOp = Op & { readonly kind: 'weighted' }
 
 export interface Lowered {
   readonly ops: readonly Op[]
@@ -151,6 +153,3 @@ const widest = (a: Pads, b: Pads): Pads => [
   Math.max(a[2], b[2]),
   Math.max(a[3], b[3]),
 ]
-
-/** Multiplies a stored integer into the grid's domain (1 for f32 lanes and unrounded values). */
-export const storedToGrid = (v: Value): number => (v.grid !== undefined && v.lane !== 'f32' ? gridUnit(v.grid) : 1)

@@ -7,11 +7,11 @@ import { codedValues } from '../format/half.js'
 import type { WdFile, WdTensor } from '../format/wd.js'
 import type { InputSpec, Shape } from '../graph/ir.js'
 import { elements } from '../graph/ir.js'
+import { laneBytes } from '../kernels/lanes.js'
 import { planesOf as digitPlanes } from '../kernels/levels.js'
-import { laneBytes } from '../kernels/ref/lanes.js'
 import { type Arena, SLACK } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
-import { emitDense, loadDenseWeights } from './dense.js'
+import { type DenseWeights, emitDense, loadDenseWeights } from './dense.js'
 import {
   accPlane,
   emitConvert,
@@ -22,13 +22,13 @@ import {
   type Layer,
   type Scratch,
   type Step,
-  Tables,
 } from './emit.js'
 import { fusePooling } from './fuse.js'
 import { type Geometry, weightedGeometry } from './geometry.js'
 import { chooseLanes, type LevelSums, sumBound } from './lanes.js'
-import { lower, type Op } from './lower.js'
+import { type Lowered, lower, type Op, type WeightedOp } from './lower.js'
 import type { ResolvedOptions } from './options.js'
+import { Tables } from './tables.js'
 import { isPlanes, planesOf, type Value, valueBytes, valueUnit, vectorStep } from './values.js'
 import { loadPrograms, type Program, rescaleOffsets } from './weights.js'
 
@@ -67,138 +67,161 @@ export interface Plan {
   readonly layers: readonly LayerPlan[]
 }
 
-type WeightedOp = Op & { readonly kind: 'weighted' }
+/** A weighted operation with what the plan knows of it. */
+interface Weighted {
+  readonly op: WeightedOp
+  readonly tensor: WdTensor
+  readonly geometry: Geometry
+  /** Runs on the scalar gather: one vector, no lanes to fill. */
+  readonly scalar: boolean
+}
+
+/** What a session is made of while its plan is built. */
+interface Site {
+  readonly bytes: Uint8Array
+  readonly file: WdFile
+  readonly instance: WasmInstance
+  readonly arena: Arena
+  readonly options: ResolvedOptions
+}
 
 /**
  * Lays out memory, decodes the weights straight into row programs and emits the steps.
  * @throws WhiteDwarfError E_MEMORY, E_GRAPH, E_FORMAT
  */
-export function buildPlan(
-  bytes: Uint8Array,
-  file: WdFile,
-  instance: WasmInstance,
-  arena: Arena,
-  options: ResolvedOptions,
-): Plan {
+export function buildPlan(site: Site): Plan {
+  const { file, instance, arena, options } = site
   const { batch } = options
   const rising = (node: string) => codedValues(file.layers[node].scale).every((s) => s >= 0)
   const lowered = fusePooling(lower(file.graph, file.shapes, file.ranges, options), rising)
-  const weighted = lowered.ops.filter((op): op is WeightedOp => op.kind === 'weighted')
-  const scalar = (op: Op) => op.kind === 'weighted' && !isPlanes(op.x) && batch === 1
-
-  // Offset tables of columns are the largest thing made outside of the arena.
-  for (const tensor of file.tensors) arena.check(tensor.cols * 16)
-  const geometries = new Map<string, Geometry>()
-  for (const op of weighted) geometries.set(op.name, weightedGeometry(op.node, op.x, op.shape, batch))
-  const geometryOf = (op: Op) => geometries.get(op.name) as Geometry
-  const tensors = new Map(file.tensors.map((t) => [t.name, t]))
-  const tensorOf = (op: WeightedOp) => tensors.get(file.layers[op.name].tensor) as WdTensor
-
-  const programs = new Map<string, Program>()
-  if (!options.dense) {
-    const requests = weighted.map((op) => ({
-      name: op.name,
-      tensor: file.layers[op.name].tensor,
-      offsets: geometryOf(op).offsets.map((o) => o * laneBytes(op.x.lane)),
-    }))
-    for (const [name, program] of loadPrograms(bytes, file, instance, arena, requests)) programs.set(name, program)
-    const guessed = new Map(weighted.map((op) => [op.name, op.x.lane]))
-    chooseLanes(lowered, new Map([...programs].map(([name, p]): [string, LevelSums] => [name, p.sums])), scalar)
-    for (const op of weighted) {
-      const factor = laneBytes(op.x.lane) / laneBytes(guessed.get(op.name) as typeof op.x.lane)
-      if (factor !== 1) rescaleOffsets(instance, programs.get(op.name) as Program, factor)
-    }
-  }
-
+  const weighted = describeWeighted(site, lowered)
+  const programs = options.dense ? undefined : sparsePrograms(site, lowered, weighted)
+  const matrices = options.dense ? denseMatrices(site, weighted) : undefined
   const tables = new Tables(instance, arena)
-  const constants = weighted.map((op) => {
-    const params = file.layers[op.name]
-    const toGrid = op.out.gridScale
-    const inputUnit = valueUnit(op.x)
-    return {
-      scale: tables.f32(codedValues(params.scale).map((s) => s * inputUnit * toGrid)),
-      bias: tables.f32(codedValues(params.bias).map((b) => b * toGrid)),
-    }
-  })
-  const dense = options.dense
-    ? loadDenseWeights(
-        bytes,
-        file,
-        instance,
-        arena,
-        (tensor) => !weighted.some((op) => scalar(op) && file.layers[op.name].tensor === tensor),
-      )
-    : undefined
-
+  const constants = new Map([...weighted].map(([op, w]) => [op, layerConstants(file, w.op, tables)]))
   for (const value of lowered.values) {
     const bytes = valueBytes(value, batch)
     value.base = arena.alloc(bytes)
     // The zero border is written here once: memory that decoding has used and given back is not clean.
     new Uint8Array(instance.memory.buffer, value.base, bytes).fill(0)
   }
-  const scratch: Scratch = {
-    acc: arena.alloc(Math.max(0, ...weighted.map((op) => tensorOf(op).rows * accPlane(geometryOf(op), 'f32') * 4))),
-    pooled: arena.alloc(Math.max(0, ...weighted.map((op) => (op.pool ? elements(op.out.shape) * 4 : 0)))),
-    phases: arena.alloc(Math.max(0, ...weighted.map((op) => (geometryOf(op).phases?.size ?? 0) * 4 + SLACK))),
-  }
+  const scratch = allocateScratch(arena, [...weighted.values()])
 
   const inputs = new Map<string, InputPort>()
-  const steps: Step[] = []
   const layers: LayerPlan[] = []
-  let index = 0
-  for (const op of lowered.ops) {
+  const emit = (op: Op): Step[] => {
     switch (op.kind) {
       case 'input': {
         const port = inputPort(op.spec, op.out, arena, batch)
         inputs.set(op.name, port)
-        steps.push(...emitInput(op, port.staging, tables, batch))
-        break
+        return emitInput(op, port.staging, tables, batch)
       }
       case 'weighted': {
-        const tensor = tensorOf(op)
-        const geometry = geometryOf(op)
-        const program = programs.get(op.name)
+        const w = weighted.get(op) as Weighted
+        const program = programs?.get(op.name)
+        const matrix = matrices?.get(w.tensor.name)
         const layer: Layer = {
-          geometry,
-          rows: tensor.rows,
-          kernel: scalar(op) ? 'scalar' : 'planar',
-          planes: digitPlanes(tensor.maxLevel),
+          geometry: w.geometry,
+          rows: w.tensor.rows,
+          kernel: w.scalar ? 'scalar' : 'planar',
+          planes: digitPlanes(w.tensor.maxLevel),
           program: program?.address ?? 0,
-          ...constants[index++],
+          ...(constants.get(op) as { scale: number; bias: number }),
         }
-        const matrix = dense?.get(file.layers[op.name].tensor)
-        const added =
+        const steps =
           matrix === undefined
             ? emitSparse(op, layer, scratch, tables, batch)
             : emitDense(op, layer, matrix, scratch, tables, batch)
-        steps.push(...added)
-        const nonzeros = program?.nonzeros ?? matrix?.nonzeros ?? 0
-        layers.push({
-          name: op.name,
-          op: op.node.op,
-          shape: tensor.shape,
-          density: nonzeros / (tensor.rows * tensor.cols),
-          kernel: added.find((s) => /^(gather|gemv|conv)/.test(s.kernel))?.kernel ?? '',
-          bound: program === undefined || op.x.grid === undefined ? undefined : sumBound(op.x, program.sums),
-          macs: nonzeros * geometry.outHeight * (op.node.op === 'conv2d' ? geometry.outWidth : 1),
-        })
-        break
+        layers.push(layerPlan(w, steps, program?.nonzeros ?? matrix?.nonzeros ?? 0, program?.sums))
+        return steps
       }
       case 'pool':
-        steps.push(...emitPool(op, tables, batch))
-        break
+        return emitPool(op, tables, batch)
       case 'flatten':
-        steps.push(...emitFlatten(op, batch))
-        break
+        return emitFlatten(op, batch)
       case 'convert':
-        steps.push(...emitConvert(op, tables, batch))
-        break
+        return emitConvert(op, tables, batch)
     }
   }
+  const steps = lowered.ops.flatMap(emit)
   const outputs = new Map(
     [...lowered.outputs].map(([name, value]): [string, OutputPort] => [name, { shape: value.shape, value }]),
   )
   return { steps, inputs, outputs, layers }
+}
+
+function describeWeighted({ file, arena, options }: Site, lowered: Lowered): Map<Op, Weighted> {
+  // Offset tables of columns are the largest thing made outside of the arena.
+  for (const tensor of file.tensors) arena.check(tensor.cols * 16)
+  const tensors = new Map(file.tensors.map((t) => [t.name, t]))
+  const result = new Map<Op, Weighted>()
+  for (const op of lowered.ops) {
+    if (op.kind !== 'weighted') continue
+    const tensor = tensors.get(file.layers[op.name].tensor) as WdTensor
+    const geometry = weightedGeometry(op.node, op.x, op.shape, options.batch)
+    result.set(op, { op, tensor, geometry, scalar: !isPlanes(op.x) && options.batch === 1 })
+  }
+  return result
+}
+
+/** Row programs by operation. Lanes are proved once all levels are known, and offsets widened where the first guess was too narrow. */
+function sparsePrograms(site: Site, lowered: Lowered, weighted: ReadonlyMap<Op, Weighted>): Map<string, Program> {
+  const { bytes, file, instance, arena } = site
+  const guesses = [...weighted.values()].map(({ op, tensor, geometry }) => {
+    const width = laneBytes(op.x.lane)
+    return {
+      op,
+      width,
+      request: { name: op.name, tensor: tensor.name, offsets: geometry.offsets.map((o) => o * width) },
+    }
+  })
+  const requests = guesses.map((g) => g.request)
+  const programs = loadPrograms(bytes, file, instance, arena, requests)
+  const sums = new Map([...programs].map(([name, p]): [string, LevelSums] => [name, p.sums]))
+  chooseLanes(lowered, sums, (op) => weighted.get(op)?.scalar === true)
+  for (const { op, width } of guesses) {
+    const factor = laneBytes(op.x.lane) / width
+    if (factor !== 1) rescaleOffsets(instance, programs.get(op.name) as Program, factor)
+  }
+  return programs
+}
+
+function denseMatrices(site: Site, weighted: ReadonlyMap<Op, Weighted>): Map<string, DenseWeights> {
+  const { bytes, file, instance, arena } = site
+  const byVector = new Set([...weighted.values()].filter((w) => w.scalar).map((w) => w.tensor.name))
+  return loadDenseWeights(bytes, file, instance, arena, (tensor) => !byVector.has(tensor))
+}
+
+/** Addresses of a layer's scales and biases, with the units of its input and output folded in. */
+function layerConstants(file: WdFile, { x, out, name }: WeightedOp, tables: Tables): { scale: number; bias: number } {
+  const { scale, bias } = file.layers[name]
+  const unit = valueUnit(x)
+  return {
+    scale: tables.f32(codedValues(scale).map((s) => s * unit * out.gridScale)),
+    bias: tables.f32(codedValues(bias).map((b) => b * out.gridScale)),
+  }
+}
+
+function allocateScratch(arena: Arena, weighted: readonly Weighted[]): Scratch {
+  const most = (bytes: (w: Weighted) => number) => arena.alloc(weighted.reduce((n, w) => Math.max(n, bytes(w)), 0))
+  return {
+    acc: most(({ tensor, geometry }) => tensor.rows * accPlane(geometry, 'f32') * 4),
+    pooled: most(({ op }) => (op.pool ? elements(op.out.shape) * 4 : 0)),
+    phases: most(({ geometry }) => (geometry.phases?.size ?? 0) * 4 + SLACK),
+  }
+}
+
+function layerPlan(w: Weighted, steps: readonly Step[], nonzeros: number, sums: LevelSums | undefined): LayerPlan {
+  const { op, tensor, geometry } = w
+  return {
+    name: op.name,
+    op: op.node.op,
+    shape: tensor.shape,
+    density: nonzeros / (tensor.rows * tensor.cols),
+    kernel: steps.find((s) => /^(gather|gemv|conv)/.test(s.kernel))?.kernel ?? '',
+    bound: sums === undefined || op.x.grid === undefined ? undefined : sumBound(op.x, sums),
+    macs: nonzeros * (op.node.op === 'conv2d' ? geometry.outHeight * geometry.outWidth : 1),
+  }
 }
 
 function inputPort(spec: InputSpec, out: Value, arena: Arena, batch: number): InputPort {

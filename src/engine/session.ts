@@ -96,7 +96,7 @@ export class InferenceSession<In extends string = string, Out extends string = s
     const file = readWd(bytes)
     const { instance, isa } = await openKernels(resolved)
     const arena = new Arena(instance.memory, resolved.maxMemory)
-    const plan = buildPlan(bytes, file, instance, arena, resolved)
+    const plan = buildPlan({ bytes, file, instance, arena, options: resolved })
     return new InferenceSession<In, Out>(instance, plan, {
       isa,
       precision: resolved.precision,

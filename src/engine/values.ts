@@ -6,7 +6,7 @@
  */
 import type { Pads, Shape } from '../graph/ir.js'
 import { type Grid, gridUnit } from '../kernels/grid.js'
-import { type Lane, laneBytes } from '../kernels/ref/lanes.js'
+import { type Lane, laneBytes } from '../kernels/lanes.js'
 
 export interface Value {
   readonly name: string
@@ -27,6 +27,9 @@ export interface Value {
 /** Real size of one stored step. */
 export const valueUnit = (v: Value): number =>
   v.grid !== undefined && v.lane !== 'f32' ? gridUnit(v.grid) / v.gridScale : 1 / v.gridScale
+
+/** Multiplies a stored integer into the grid's domain (1 for f32 lanes and unrounded values). */
+export const storedToGrid = (v: Value): number => (v.grid !== undefined && v.lane !== 'f32' ? gridUnit(v.grid) : 1)
 
 /** Largest |stored number|: what the overflow proof starts from. */
 export const maxStored = (grid: Grid): number => grid.max / gridUnit(grid)

@@ -1,7 +1,8 @@
 /** Scalar references of assembly/kernels/fp8, from the definition of the formats. */
+
+import { at } from '../lanes.js'
 import type { Mem } from '../row.js'
 import { readGrid, toGrid } from './grid.js'
-import { at } from './lanes.js'
 
 /** The value of a 7-bit magnitude code. */
 function magnitudeOf(code: number, mantissa: number, bias: number, maxCode: number, infCode: number): number {

@@ -1,7 +1,8 @@
 /** Scalar references of assembly/kernels/gather. */
+
+import { at, type Lane, laneAdd, laneBytes, laneView } from '../lanes.js'
 import { levelDigits } from '../levels.js'
 import type { Mem } from '../row.js'
-import { at, type Lane, laneAdd, laneBytes, laneView } from './lanes.js'
 
 /** The planar gather: interprets the row program one output lane at a time. */
 export const gather =

@@ -1,6 +1,7 @@
 /** Scalar reference of assembly/kernels/gemv. */
+
+import { at } from '../lanes.js'
 import type { Mem } from '../row.js'
-import { at } from './lanes.js'
 
 const { fround } = Math
 

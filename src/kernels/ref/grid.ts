@@ -1,6 +1,7 @@
 /** Scalar reference of assembly/lib/grid.ts, written from the definition: divide by the spacing, round half to even. */
+
+import { at, type Lane, laneView } from '../lanes.js'
 import type { Mem } from '../row.js'
-import { at, type Lane, laneView } from './lanes.js'
 
 const bits = new DataView(new ArrayBuffer(4))
 

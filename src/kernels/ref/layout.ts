@@ -1,6 +1,7 @@
 /** Scalar references of assembly/kernels/layout. */
+
+import { at } from '../lanes.js'
 import type { Mem } from '../row.js'
-import { at } from './lanes.js'
 
 export const flatten =
   (bytes: 2 | 4) =>

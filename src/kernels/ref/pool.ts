@@ -1,7 +1,8 @@
 /** Scalar references of assembly/kernels/pool. */
+
+import { at, type Lane, laneAdd, laneBytes, laneView } from '../lanes.js'
 import type { Mem } from '../row.js'
 import { readGrid, storeLane, toGrid } from './grid.js'
-import { at, type Lane, laneAdd, laneBytes, laneView } from './lanes.js'
 
 /** Calls `visit` for each output with the values of x inside its window, row by row. */
 function eachWindow(

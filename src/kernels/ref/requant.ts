@@ -1,7 +1,8 @@
 /** Scalar references of assembly/kernels/requant. */
+
+import { at, type Lane, laneBytes, laneView } from '../lanes.js'
 import type { Mem } from '../row.js'
 import { readGrid, storeLane, toGrid } from './grid.js'
-import { at, type Lane, laneBytes, laneView } from './lanes.js'
 
 const affine = (v: number, scale: number, bias: number) => Math.fround(Math.fround(Math.fround(v) * scale) + bias)
 

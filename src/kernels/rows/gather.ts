@@ -1,5 +1,5 @@
+import { LANES } from '../lanes.js'
 import { gather, gatherScalar, programFromLevels } from '../ref/gather.js'
-import { LANES } from '../ref/lanes.js'
 import type { KernelRow } from '../row.js'
 
 const sumOf = { i16: 'i16', i32: 'i32', f32: 'f32' } as const

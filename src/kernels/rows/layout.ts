@@ -1,5 +1,5 @@
+import { LANES } from '../lanes.js'
 import { fp8Decode, fp8Encode } from '../ref/fp8.js'
-import { LANES } from '../ref/lanes.js'
 import { countNonfinite, flatten, phases } from '../ref/layout.js'
 import { avgpool, maxpool } from '../ref/pool.js'
 import type { KernelRow } from '../row.js'

@@ -1,4 +1,4 @@
-import { LANES, type Lane } from '../ref/lanes.js'
+import { LANES, type Lane } from '../lanes.js'
 import { requantPlanes, requantVector } from '../ref/requant.js'
 import type { KernelRow } from '../row.js'
 

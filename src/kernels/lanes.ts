@@ -1,5 +1,5 @@
-/** Element access for the scalar references: one place that knows how lanes, addresses and f32 rounding go together. */
-import type { Mem } from '../row.js'
+/** Lanes: how numbers lie in memory, and element access for the scalar references. */
+import type { Mem } from './row.js'
 
 /** How a value's numbers lie in memory: 16- or 32-bit integers, or f32. */
 export type Lane = 'i16' | 'i32' | 'f32'

@@ -1,0 +1,38 @@
+/** Constant tables in the session's memory: grids, pool shapes, scales and biases. */
+import { gridWords } from '../kernels/grid.js'
+import type { Arena } from '../wasm/arena.js'
+import type { WasmInstance } from '../wasm/exports.js'
+import type { Value } from './values.js'
+
+/** Writes small read-only tables (grids, pool shapes, constants) into the session's memory, each only once. */
+export class Tables {
+  private readonly known = new Map<string, number>()
+
+  constructor(
+    private readonly instance: WasmInstance,
+    private readonly arena: Arena,
+  ) {}
+
+  bytes(data: Uint8Array): number {
+    const key = Array.from(data).join()
+    let address = this.known.get(key)
+    if (address === undefined) {
+      address = this.arena.alloc(data.length, 16)
+      new Uint8Array(this.instance.memory.buffer, address, data.length).set(data)
+      this.known.set(key, address)
+    }
+    return address
+  }
+
+  f32(values: ArrayLike<number>): number {
+    return this.bytes(new Uint8Array(Float32Array.from(values).buffer))
+  }
+
+  i32(values: readonly number[]): number {
+    return this.bytes(new Uint8Array(Int32Array.from(values).buffer))
+  }
+
+  grid(value: Value, relu: boolean): number {
+    return this.bytes(gridWords(value.grid, relu, value.lane !== 'f32'))
+  }
+}
