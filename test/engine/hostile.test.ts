@@ -1,0 +1,68 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { InferenceSession } from '../../src/engine/session.js'
+import { WhiteDwarfError } from '../../src/errors.js'
+import { crc32 } from '../../src/format/crc32.js'
+import { encodeModel } from '../../src/format/wd.js'
+import { elements } from '../../src/graph/ir.js'
+import { Tensor } from '../../src/tensor.js'
+import { GRAPHS, randomModel } from './models.js'
+
+const files = Object.values(GRAPHS).map((graph, i) =>
+  encodeModel(randomModel(graph, { seed: i, maxLevel: ([1, 3, 7] as const)[i % 3], density: 0.3 })),
+)
+
+/** The bytes with a checksum that fits them: damage that only deeper checks can find. */
+function sealed(bytes: Uint8Array): Uint8Array {
+  new DataView(bytes.buffer).setUint32(bytes.length - 4, crc32(bytes.subarray(0, -4)), true)
+  return bytes
+}
+
+/** Loading and running either work or end in a coded error. */
+async function survives(bytes: Uint8Array, precision: 'int8' | 'fp8' | 'f32'): Promise<void> {
+  try {
+    const session = await InferenceSession.create(bytes, { precision, maxMemory: 2 ** 25 })
+    const feeds = Object.fromEntries(
+      session.inputs.map(({ name, shape }) => [
+        name,
+        new Tensor('uint8', new Uint8Array(elements(shape)), [1, ...shape]),
+      ]),
+    )
+    const results = await session.run(feeds)
+    for (const { name, shape } of session.outputs) expect(results[name].size).toBe(elements(shape))
+  } catch (error) {
+    if (!(error instanceof WhiteDwarfError)) throw error
+  }
+}
+
+describe('damaged files with a correct checksum', () => {
+  it('load and run, or are refused with a coded error', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...files),
+        fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 }),
+        fc.constantFrom('int8', 'fp8', 'f32'),
+        async (file, changes, precision) => {
+          const bytes = file.slice()
+          for (const [at, value] of changes) bytes[5 + (at % (bytes.length - 9))] = value
+          await survives(sealed(bytes), precision)
+        },
+      ),
+      { numRuns: 600 },
+    )
+  }, 60_000)
+
+  it('are refused when cut, flipped or extended without one', async () => {
+    for (const file of files) {
+      for (let n = 0; n < file.length; n += 7) {
+        await expect(InferenceSession.create(file.subarray(0, n))).rejects.toMatchObject({ code: 'E_FORMAT' })
+        const flipped = file.slice()
+        flipped[n] ^= 1 << (n & 7)
+        await expect(InferenceSession.create(flipped)).rejects.toMatchObject({ code: 'E_FORMAT' })
+      }
+      const longer = new Uint8Array(file.length + 1)
+      longer.set(file)
+      await expect(InferenceSession.create(longer)).rejects.toMatchObject({ code: 'E_FORMAT' })
+    }
+  })
+})
