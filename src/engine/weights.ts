@@ -48,13 +48,15 @@ class Decoder {
     const maxRows = most((t) => t.rows)
     const maxCols = most((t) => t.cols)
     const { range, code, next, end } = file.levels
-    const stream = arena.alloc(end - next)
+    // The decoder reads a few bytes ahead: after a long header `next` may lie behind the end of a short stream.
+    const rest = bytes.subarray(Math.min(next, end), end)
+    const stream = arena.alloc(rest.length)
     this.state = arena.alloc(stateBytes(maxCols, maxRows))
     this.classes = arena.alloc(maxRows)
     this.ctx = arena.alloc(24)
     this.offsets = arena.alloc(maxCols * 4)
     this.pairs = arena.alloc(maxCols * 8)
-    new Uint8Array(instance.memory.buffer, stream, end - next).set(bytes.subarray(next, end))
+    new Uint8Array(instance.memory.buffer, stream, rest.length).set(rest)
     instance.exports.entropy_begin(this.state, range, code, stream, stream + end - next, maxCols, maxRows)
   }
 

@@ -52,6 +52,17 @@ describe('damaged files with a correct checksum', () => {
     )
   }, 60_000)
 
+  it('are refused when the decoder has read ahead of their end', async () => {
+    // Found by a longer run of the property above.
+    const file = Uint8Array.from(
+      Buffer.from(
+        '5744012fd9715335ca7c6abc595e4dd5d800d66411b1a300b44106377401d326ff07d2727b9a1c7c1f00b96c672d11',
+        'hex',
+      ),
+    )
+    await expect(InferenceSession.create(sealed(file))).rejects.toMatchObject({ name: 'WhiteDwarfError' })
+  })
+
   it('are refused when cut, flipped or extended without one', async () => {
     for (const file of files) {
       for (let n = 0; n < file.length; n += 7) {
