@@ -50,7 +50,7 @@ export const packageClaims: readonly Claim[] = [
     name: 'package-size',
     title: 'JavaScript that the inference entry loads at start-up, bundled and minified, gzip; the kernels come on top',
     unit: 'bytes',
-    bar: { op: '<=', value: 17000 },
+    bar: { op: '<=', value: 17500 },
     also: [
       { figure: 'wasmSimd', unit: 'bytes', bar: { op: '<=', value: 32000 } },
       { figure: 'wasmRelaxed', unit: 'bytes', bar: { op: '<=', value: 32000 } },
