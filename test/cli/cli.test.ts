@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { decodeModel } from '../../src/format.js'
 import { Rng } from '../../src/rng.js'
 import { seededModel } from '../browser/model.js'
 import { type CliResult, cli, main, root } from './run-cli.js'
@@ -290,6 +291,24 @@ describe('train writes all or nothing', () => {
     expect(status).toBe(130)
     expect(stderr.trimEnd().split('\n').pop()).toBe('error E_ABORTED: interrupted')
     expect(readdirSync(folder)).toEqual([])
+  })
+})
+
+describe('options of the method', () => {
+  it('reach the file: seeded signs, levels, density in each layer, bits of the constants', () => {
+    const out = join(work, 'method.wd')
+    const method = '--coats 7 --thresholds uniform --scope layer --signs 5 --density 0.4 --ramp 0.2 --shift 1 --bits 5'
+    const rest = `--data data/mnist --arch lenet:4,8 --limit 1000 --epochs 1 --out ${out} --json`
+    expect(cli(['train', ...method.split(' '), ...rest.split(' ')]).status).toBe(0)
+    const model = decodeModel(readFileSync(out))
+    for (const tensor of Object.values(model.tensors)) {
+      expect(tensor).toMatchObject({ maxLevel: 7, signSeed: 5 })
+      const nonZeros = tensor.levels.reduce((n, level) => n + (level === 0 ? 0 : 1), 0)
+      expect(nonZeros / tensor.levels.length).toBeCloseTo(0.4, 2)
+    }
+    for (const { scale, bias } of Object.values(model.layers)) {
+      expect([scale, bias]).toMatchObject([{ bits: 5 }, { bits: 5 }])
+    }
   })
 })
 

@@ -1,10 +1,11 @@
 /** whitedwarf train: from a data set to a model file. */
 import {
+  type ConstantBits,
   type DataSet,
+  type ExportOptions,
   exportModel,
   type Graph,
   loadMnist,
-  type PresetName,
   presetNames,
   presets,
   type SupermaskOptions,
@@ -27,23 +28,39 @@ import { duration, grouped, percent } from '../text.js'
 import { inspectModel } from './inspect.js'
 
 /** Options of the command that override the preset's. */
-function overrides(args: Arguments): { options: Partial<TrainOptions>; supermask: SupermaskOptions } {
+function overrides(args: Arguments): {
+  options: Partial<TrainOptions>
+  supermask: SupermaskOptions
+  constants: Pick<ExportOptions, 'scaleBits' | 'biasBits'>
+} {
   const epochs = args.number('epochs', { min: 1, max: 10000, whole: true })
   const learningRate = args.number('lr', { min: 1e-6, max: 100 })
   const batch = args.number('batch', { min: 2, max: 4096, whole: true })
   const seed = args.number('seed', { min: 0, whole: true })
   const density = args.number('density', { min: 1e-6, max: 1 })
   const coats = args.choice('coats', ['1', '3', '7'])
+  const thresholds = args.choice('thresholds', ['linear', 'uniform'])
+  const scope = args.choice('scope', ['global', 'layer'])
+  const signs = args.string('signs') === 'learned' ? 'learned' : args.number('signs', { min: 0, max: 62, whole: true })
+  const ramp = args.number('ramp', { min: 0, max: 1 })
+  const shift = args.number('shift', { min: 0, max: 32, whole: true })
+  const bits = args.number('bits', { min: 1, max: 8, whole: true }) as ConstantBits | undefined
   return {
+    constants: bits === undefined ? {} : { scaleBits: bits, biasBits: bits },
     options: {
       ...(epochs === undefined ? {} : { epochs }),
       ...(learningRate === undefined ? {} : { learningRate }),
       ...(batch === undefined ? {} : { batch }),
       ...(seed === undefined ? {} : { seed }),
+      ...(ramp === undefined ? {} : { ramp }),
+      ...(shift === undefined ? {} : { augment: { shift } }),
     },
     supermask: {
       ...(density === undefined ? {} : { density }),
       ...(coats === undefined ? {} : { coats: Number(coats) as 1 | 3 | 7 }),
+      ...(thresholds === undefined ? {} : { thresholds }),
+      ...(scope === undefined ? {} : { scope }),
+      ...(signs === undefined ? {} : { signs }),
     },
   }
 }
@@ -52,7 +69,7 @@ interface Plan {
   readonly title: string
   readonly graph: (data: DataSet) => Graph
   readonly options: Partial<TrainOptions>
-  readonly preset: PresetName | undefined
+  readonly constants: Pick<ExportOptions, 'scaleBits' | 'biasBits'>
 }
 
 function plan(args: Arguments): Plan {
@@ -62,12 +79,12 @@ function plan(args: Arguments): Plan {
     throw new WhiteDwarfError('E_OPTION', `give --preset (${presetNames.join(', ')}) or --arch (${ARCH_SYNTAX})`)
   }
   const preset = name === undefined ? undefined : presets[name]
-  const { options, supermask } = overrides(args)
+  const { options, supermask, constants } = overrides(args)
   return {
     title: [name, arch].filter((part) => part !== undefined).join(' '),
     graph: (data) => (arch === undefined ? (preset as NonNullable<typeof preset>).graph() : parseArch(arch, data)),
     options: { ...preset?.options, ...options, supermask: { ...preset?.options.supermask, ...supermask } },
-    preset: name,
+    constants: { ...preset?.export, ...constants },
   }
 }
 
@@ -114,6 +131,16 @@ export const train: Command = {
     { name: 'arch', value: 'NET', help: `another network: ${ARCH_SYNTAX}` },
     { name: 'density', value: 'X', help: 'share of weights that stay, above 0 and at most 1' },
     { name: 'coats', value: 'N', help: 'levels from -N to N: 1, 3 or 7' },
+    { name: 'thresholds', value: 'KIND', help: 'of the coats: linear (default) or uniform' },
+    { name: 'scope', value: 'KIND', help: 'density holds global (default) or in each layer' },
+    {
+      name: 'signs',
+      value: 'KIND',
+      help: 'learned (default), or the seed 0 to 62 of generated signs, which cost no bytes',
+    },
+    { name: 'ramp', value: 'X', help: 'share of training over which the density falls to its end value' },
+    { name: 'shift', value: 'N', help: 'training images move by up to N pixels' },
+    { name: 'bits', value: 'N', help: 'bits of a scale or bias in the file, 1 to 8' },
     { name: 'epochs', value: 'N', help: 'passes over the training images' },
     { name: 'lr', value: 'X', help: 'peak learning rate' },
     { name: 'batch', value: 'N', help: 'images per step' },
@@ -144,7 +171,7 @@ export const train: Command = {
     const svg = args.string('svg')
     const log = args.string('log')
     const limit = args.number('limit', { min: 1, whole: true })
-    const { title, graph, options, preset } = plan(args)
+    const { title, graph, options, constants } = plan(args)
     checkWritable(out, 'model')
     if (svg !== undefined) checkWritable(svg, 'picture')
     if (log !== undefined) checkWritable(log, 'log')
@@ -156,7 +183,6 @@ export const train: Command = {
       { ...options, graph: graph(training), train: training, test: data.test, signal },
       quiet,
     )
-    const constants = preset === undefined ? {} : presets[preset].export
     const bytes = encodeModel(await exportModel(result, { ...constants, calibration: training }))
     const accuracy = await score(bytes, data.test, signal)
     const { fp32Bytes, ratio, weights, nonZeros } = inspectModel(bytes)
