@@ -4,11 +4,13 @@ import type { Claim } from './claim.js'
 import { entropyClaims } from './entropy.js'
 import { inferenceClaims } from './inference.js'
 import { kernelClaims } from './kernels.js'
+import { largeClaims } from './large.js'
 import { packageClaims } from './package.js'
 
 export const claims: readonly Claim[] = [
   ...accuracyClaims,
   ...inferenceClaims,
+  ...largeClaims,
   ...kernelClaims,
   ...entropyClaims,
   ...packageClaims,
