@@ -21,16 +21,8 @@
 const MAGIC: f32 = 12582912
 const MAGIC_BITS: i32 = 0x4b400000
 
-/** The grid value of four f32. */
-export function roundToGrid(v: v128, grid: usize): v128 {
-  const max = v128.load32_splat(grid)
-  const lowest = v128.load32_splat(grid, 4)
-  const minExp = v128.load32_splat(grid, 8)
-  return roundWith(v, max, lowest, minExp, v128.load32_splat(grid, 12), load<u32>(grid, 12) != 0)
-}
-
-/** The same for loops that load the descriptor once: words 0 to 3, splatted. */
-export function roundWith(v: v128, max: v128, lowest: v128, minExp: v128, step: v128, rounds: bool): v128 {
+/** The grid value of four f32. Arguments 2 to 5 are words 0 to 3 of the descriptor, splatted: loops load them once. */
+export function roundToGrid(v: v128, max: v128, lowest: v128, minExp: v128, step: v128, rounds: bool): v128 {
   if (rounds) {
     const magnitude = f32x4.abs(v)
     const exponent = v128.and(magnitude, i32x4.splat(0x7f800000))

@@ -57,11 +57,12 @@ export const entropyClaims: readonly Claim[] = [
     async measure() {
       const { rate, spread, warnings } = await measureEntropy(0.1, 'runs')
       const context = await measureEntropy(0.1, 'context')
+      const [int3, int4] = [await measureEntropy(0.1, 'runs', 3), await measureEntropy(0.1, 'runs', 7)]
       return {
         value: rate,
         spread,
-        details: { contextMode: context.rate },
-        warnings: [...warnings, ...context.warnings],
+        details: { contextMode: context.rate, int3: int3.rate, int4: int4.rate },
+        warnings: [...warnings, ...context.warnings, ...int3.warnings, ...int4.warnings],
       }
     },
   },

@@ -24,10 +24,13 @@ export interface EntropyFigure {
   readonly warnings: readonly string[]
 }
 
-/** A file with one dense layer of random ternary levels. */
-function randomFile(density: number, mode: Mode): Uint8Array {
+type MaxLevel = 1 | 3 | 7
+
+/** A file with one dense layer of random levels, all non-zero ones equally likely. */
+function randomFile(density: number, mode: Mode, maxLevel: MaxLevel): Uint8Array {
   const rng = new Rng(1)
-  const levels = Int8Array.from({ length: ROWS * COLS }, () => (rng.float() < density ? (rng.u32() & 1 ? 1 : -1) : 0))
+  const level = () => (rng.u32() & 1 ? 1 : -1) * (maxLevel === 1 ? 1 : 1 + rng.below(maxLevel))
+  const levels = Int8Array.from({ length: ROWS * COLS }, () => (rng.float() < density ? level() : 0))
   const constants = { kind: 'uniform', bits: 1, lo: 1, step: 0, codes: new Uint8Array(ROWS) } as const
   return encodeModel(
     {
@@ -36,7 +39,7 @@ function randomFile(density: number, mode: Mode): Uint8Array {
         nodes: [{ op: 'dense', name: 'fc1', inputs: ['input'], units: ROWS }],
         outputs: ['fc1'],
       },
-      tensors: { fc1: { shape: [ROWS, COLS], maxLevel: 1, levels } },
+      tensors: { fc1: { shape: [ROWS, COLS], maxLevel, levels } },
       layers: { fc1: { tensor: 'fc1', scale: constants, bias: constants } },
       ranges: { input: 128 },
     },
@@ -44,8 +47,8 @@ function randomFile(density: number, mode: Mode): Uint8Array {
   )
 }
 
-export async function measureEntropy(density: number, mode: Mode): Promise<EntropyFigure> {
-  const bytes = randomFile(density, mode)
+export async function measureEntropy(density: number, mode: Mode, maxLevel: MaxLevel = 1): Promise<EntropyFigure> {
+  const bytes = randomFile(density, mode, maxLevel)
   const file = readWd(bytes)
   const tensor = file.tensors[0]
   const { exports, memory } = await instantiate(await bestIsa())

@@ -35,7 +35,7 @@ export interface Geometry {
   readonly phases?: Phases
 }
 
-export function convGeometry(node: ConvNode, x: Value, out: Shape): Geometry {
+function convGeometry(node: ConvNode, x: Value, out: Shape): Geometry {
   const from = planesOf(x.shape, x.pad)
   const [, outHeight, outWidth] = out
   const [kh, kw] = node.kernel
@@ -80,7 +80,7 @@ export function convGeometry(node: ConvNode, x: Value, out: Shape): Geometry {
 }
 
 /** A dense layer: alone, one scalar per feature; in a batch, one row of lanes per feature. */
-export function denseGeometry(x: Value, batch: number): Geometry {
+function denseGeometry(x: Value, batch: number): Geometry {
   const step = vectorStep(batch)
   const offsets = Uint32Array.from({ length: x.shape[0] }, (_, k) => k * step)
   return { offsets, start: 0, pitch: step, outHeight: 1, outWidth: batch, flat: step }

@@ -36,8 +36,7 @@ export interface InputPort {
   readonly spec: InputSpec
   /** f32 staging: images one after the other, or [feature][lane] for a batched vector. */
   readonly staging: number
-  /** Elements from image to image, and from element to element. */
-  readonly imageStep: number
+  /** Elements from one element of an image to the next. */
   readonly elementStep: number
 }
 
@@ -226,9 +225,9 @@ function layerPlan(w: Weighted, steps: readonly Step[], nonzeros: number, sums: 
 
 function inputPort(spec: InputSpec, out: Value, arena: Arena, batch: number): InputPort {
   const size = elements(spec.shape)
-  if (isPlanes(out)) return { spec, staging: arena.alloc(size * batch * 4), imageStep: size, elementStep: 1 }
+  if (isPlanes(out)) return { spec, staging: arena.alloc(size * batch * 4), elementStep: 1 }
   const step = vectorStep(batch)
-  return { spec, staging: arena.alloc(size * step * 4), imageStep: 1, elementStep: step }
+  return { spec, staging: arena.alloc(size * step * 4), elementStep: step }
 }
 
 /** Copies image n of an output out of memory, row by row. */

@@ -53,6 +53,16 @@ export async function instantiate(build: Build): Promise<WasmInstance> {
   return { exports: instance.exports as unknown as WasmExports, memory }
 }
 
+/** A module of one function that uses f32x4.relaxed_madd: whether it validates tells if fetching that build is worth it. */
+const RELAXED_PROBE = /* @__PURE__ */ Uint8Array.of(
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // magic, version
+  ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b], // type: () -> v128
+  ...[0x03, 0x02, 0x01, 0x00], // one function of that type
+  ...[0x0a, 0x13, 0x01, 0x11, 0x00], // its code
+  ...[0x41, 0x00, 0xfd, 0x0f, 0x41, 0x00, 0xfd, 0x0f, 0x41, 0x00, 0xfd, 0x0f], // three times: i8x16.splat(0)
+  ...[0xfd, 0x85, 0x02, 0x0b], // f32x4.relaxed_madd, end
+)
+
 let best: Promise<Isa> | undefined
 
 /**
@@ -62,6 +72,7 @@ let best: Promise<Isa> | undefined
 export function bestIsa(): Promise<Isa> {
   best ??= (async () => {
     try {
+      if (!WebAssembly.validate(RELAXED_PROBE)) return 'simd'
       return passesKnownAnswer(await instantiate('relaxed')) ? 'relaxed' : 'simd'
     } catch {
       return 'simd'

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { ARENA_START, Arena, SLACK } from '../../src/wasm/arena.js'
 import { passesKnownAnswer } from '../../src/wasm/known-answer.js'
 import { bestIsa, compileBuild, instantiate } from '../../src/wasm/load.js'
@@ -17,6 +17,23 @@ describe('loading', () => {
 
   it('chooses relaxed only where it compiles and computes correctly', async () => {
     expect(await bestIsa()).toBe(relaxed && passesKnownAnswer(await instantiate('relaxed')) ? 'relaxed' : 'simd')
+  })
+
+  it('fetches the relaxed build only where the runtime knows its instructions', async () => {
+    const { validate } = WebAssembly
+    const probed: boolean[] = []
+    WebAssembly.validate = (bytes) => {
+      probed.push(validate(bytes))
+      return probed[probed.length - 1]
+    }
+    try {
+      vi.resetModules()
+      const fresh = await import('../../src/wasm/load.js')
+      await fresh.bestIsa()
+    } finally {
+      WebAssembly.validate = validate
+    }
+    expect(probed).toEqual([relaxed])
   })
 
   it.skipIf(relaxed)('says what is missing where a build does not compile', async () => {

@@ -9,7 +9,7 @@
 //
 // Contract: x 4-byte aligned. Exact: every step is exact but the one rounding.
 
-import { roundWith } from '../../lib/grid'
+import { roundToGrid } from '../../lib/grid'
 
 export function fp8_encode(x: usize, y: usize, n: i32, grid: usize, mantissa: i32, bias: i32, nanCode: i32): void {
   const shift = 23 - mantissa
@@ -24,7 +24,7 @@ export function fp8_encode(x: usize, y: usize, n: i32, grid: usize, mantissa: i3
     const raw = load<u32>(x + ((i as usize) << 2))
     let code: u32 = nanCode as u32
     if ((raw & 0x7fffffff) <= 0x7f800000) {
-      const v = reinterpret<u32>(f32x4.extract_lane(roundWith(i32x4.splat(raw), high, low, minExp, step, true), 0))
+      const v = reinterpret<u32>(f32x4.extract_lane(roundToGrid(i32x4.splat(raw), high, low, minExp, step, true), 0))
       const magnitude = v & 0x7fffffff
       code = (raw >> 24) & 0x80
       if (magnitude >= minNormal) code |= (magnitude >> shift) - rebias

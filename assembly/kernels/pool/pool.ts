@@ -12,7 +12,7 @@
 // Exact: max is exact in every lane; the mean is f32(sum) * unit / f32(count), sums in i32 or in f32 row by row, rounded
 // to the grid (lib/grid.ts).
 
-import { roundWith, storeFirst, storeSome } from '../../lib/grid'
+import { roundToGrid, storeFirst, storeSome } from '../../lib/grid'
 
 function maxPair<Lane>(top: usize, bottom: usize): v128 {
   return v128.max<Lane>(v128.load(top), v128.load(bottom))
@@ -128,7 +128,7 @@ function avgPool<Lane, Sum>(
         }
         const mean = ((sum as f32) * unit) / (((uEnd - uBegin) * (vEnd - vBegin)) as f32)
         const at = y + ((c * yPlane + i * yPitch + j) as usize) * sizeof<Lane>()
-        storeSome<Lane>(at, roundWith(f32x4.splat(mean), high, low, minExp, step, rounds), inverseUnit, 1)
+        storeSome<Lane>(at, roundToGrid(f32x4.splat(mean), high, low, minExp, step, rounds), inverseUnit, 1)
       }
     }
   }

@@ -15,7 +15,7 @@
 // Exact: multiplication, addition and rounding are single IEEE f32 operations, never fused, so the results equal the
 // scalar reference to the bit in every build.
 
-import { loadLanes, roundWith, storeLanes, storeSome } from '../../lib/grid'
+import { loadLanes, roundToGrid, storeLanes, storeSome } from '../../lib/grid'
 
 function planes<In, Out>(
   acc: usize,
@@ -45,7 +45,7 @@ function planes<In, Out>(
       const to = y + ((c * yPlane + i * yPitch) as usize) * sizeof<Out>()
       for (let j = 0; j < width; j += 4) {
         const v = f32x4.add(f32x4.mul(loadLanes<In>(from + (j as usize) * sizeof<In>()), s), b)
-        const r = roundWith(v, high, low, minExp, step, rounds)
+        const r = roundToGrid(v, high, low, minExp, step, rounds)
         const at = to + (j as usize) * sizeof<Out>()
         if (width - j >= 4) storeLanes<Out>(at, r, inverseUnit)
         else storeSome<Out>(at, r, inverseUnit, width - j)
@@ -64,7 +64,7 @@ function vector<In, Out>(acc: usize, y: usize, n: i32, scale: usize, bias: usize
   for (let i = 0; i < n; i += 4) {
     const k = (i as usize) << 2
     const a = loadLanes<In>(acc + (i as usize) * sizeof<In>())
-    const v = roundWith(
+    const v = roundToGrid(
       f32x4.add(f32x4.mul(a, v128.load(scale + k)), v128.load(bias + k)),
       high,
       low,
