@@ -15,6 +15,10 @@ const WORDS: Readonly<Record<Node['op'], string>> = {
   avgpool: 'pool',
   flatten: 'flatten',
   batchnorm: 'bn',
+  add: 'add',
+  relu6: 'relu',
+  padchannels: 'pad',
+  transpose: 'transpose',
 }
 
 export class NameCoder {

@@ -14,6 +14,10 @@ const WORDS: Readonly<Record<Node['op'], string>> = {
   avgpool: 'pool',
   flatten: 'flatten',
   batchnorm: 'bn',
+  add: 'add',
+  relu6: 'relu',
+  padchannels: 'pad',
+  transpose: 'transpose',
 }
 
 /** Hands out canonical names: the operation's word and a number that counts the word from 1. */

@@ -23,6 +23,8 @@ export interface FoldedNode {
   readonly name: string
   /** The batchnorm node that went into it, if one followed. */
   readonly norm: string | undefined
+  /** The node of the graph before folding whose weights it uses: itself, unless it shares another's. */
+  readonly owner: string
 }
 
 export interface Folded {
@@ -64,9 +66,15 @@ export function foldGraph(graph: Graph): Folded {
       continue
     }
     const name = names.next(node.op)
-    nodes.push({ ...node, name, inputs: node.inputs.map((input) => values.get(input) as string) })
+    const inputs = node.inputs.map((input) => values.get(input) as string)
     values.set(node.name, name)
-    if (isWeighted(node)) weighted.push({ original: node.name, name, norm: undefined })
+    if (isWeighted(node)) {
+      const { weightsOf, ...rest } = node
+      nodes.push({ ...rest, name, inputs })
+      weighted.push({ original: node.name, name, norm: undefined, owner: weightsOf ?? node.name })
+    } else {
+      nodes.push({ ...node, name, inputs })
+    }
   }
   const outputs = graph.outputs.map((name) => values.get(name) as string)
   return { graph: { inputs: graph.inputs, nodes, outputs }, weighted, values }

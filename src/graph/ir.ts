@@ -32,17 +32,30 @@ interface NodeBase {
   readonly inputs: readonly string[]
 }
 
-/** 2-D convolution, weights [channels, C, kh, kw]. */
-export interface ConvNode extends NodeBase {
+interface WeightedBase extends NodeBase {
+  /**
+   * The earlier weighted node whose weights this one uses: a folded layer (hidden-fold networks). Only while training;
+   * in a compressed model both name the same level tensor.
+   */
+  readonly weightsOf?: string
+}
+
+/** 2-D convolution, weights [channels, C / groups, kh, kw]. */
+export interface ConvNode extends WeightedBase {
   readonly op: 'conv2d'
   readonly channels: number
   readonly kernel: Pair
   readonly stride: Pair
   readonly pad: Pads
+  /**
+   * Output channels [g * channels / groups, ...) see only input channels [g * C / groups, ...). Must divide both; C is
+   * a depthwise convolution. Absent means 1.
+   */
+  readonly groups?: number
 }
 
 /** Fully connected layer, weights [units, features]. Its input must be a vector. */
-export interface DenseNode extends NodeBase {
+export interface DenseNode extends WeightedBase {
   readonly op: 'dense'
   readonly units: number
 }
@@ -55,11 +68,32 @@ export interface PoolNode extends NodeBase {
   readonly pad: Pads
 }
 
+/** relu6 is min(max(x, 0), 6). add takes two inputs of the same shape; everything else takes one. */
 export interface PlainNode extends NodeBase {
-  readonly op: 'batchnorm' | 'relu' | 'flatten'
+  readonly op: 'batchnorm' | 'relu' | 'relu6' | 'flatten' | 'add'
 }
 
-export type Node = ConvNode | DenseNode | PoolNode | PlainNode
+/**
+ * Channels of zeros around those of an image: [C, H, W] becomes [before + C + after, H, W]. After a 1 x 1 max pool of
+ * stride 2 it is the parameter-free shortcut of ResNet ("option A").
+ */
+export interface PadChannelsNode extends NodeBase {
+  readonly op: 'padchannels'
+  readonly before: number
+  readonly after: number
+}
+
+/**
+ * Swaps channels and pixels: y[h * W + w, i, j] = x[i * width + j, h, w], where C = height * width. [C, H, W] becomes
+ * [H * W, height, width]. Between two of them a 1 x 1 convolution mixes pixels instead of channels (MLP-Mixer).
+ */
+export interface TransposeNode extends NodeBase {
+  readonly op: 'transpose'
+  readonly height: number
+  readonly width: number
+}
+
+export type Node = ConvNode | DenseNode | PoolNode | PlainNode | PadChannelsNode | TransposeNode
 export type WeightedNode = ConvNode | DenseNode
 
 export interface Graph {
@@ -72,6 +106,9 @@ export interface Graph {
 export function isWeighted(node: Node): node is WeightedNode {
   return node.op === 'conv2d' || node.op === 'dense'
 }
+
+/** How many values a node consumes. */
+export const inputCount = (node: Node): number => (node.op === 'add' ? 2 : 1)
 
 export const elements = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
 
@@ -108,18 +145,26 @@ export function inferShapes(graph: Graph): Map<string, Shape> {
     }
     declare(input.name, input.shape)
   }
+  const weights = new Map<string, Shape>()
   for (const node of graph.nodes) {
-    if (node.inputs.length !== 1) {
-      throw new WhiteDwarfError('E_GRAPH', `'${node.name}' (${node.op}) takes 1 input, got ${node.inputs.length}`)
-    }
-    const x = shapes.get(node.inputs[0])
-    if (x === undefined) {
+    const wanted = inputCount(node)
+    if (node.inputs.length !== wanted) {
       throw new WhiteDwarfError(
         'E_GRAPH',
-        `'${node.name}' (${node.op}) uses '${node.inputs[0]}', which no earlier node makes`,
+        `'${node.name}' (${node.op}) takes ${wanted} input${wanted === 1 ? '' : 's'}, got ${node.inputs.length}`,
       )
     }
-    declare(node.name, nodeShape(node, x))
+    const inputs = node.inputs.map((name) => {
+      const x = shapes.get(name)
+      if (x !== undefined) return x
+      throw new WhiteDwarfError('E_GRAPH', `'${node.name}' (${node.op}) uses '${name}', which no earlier node makes`)
+    })
+    declare(node.name, nodeShape(node, inputs))
+    if (isWeighted(node)) {
+      const shape = weightShape(node, inputs[0])
+      checkShared(node, shape, weights)
+      if (node.weightsOf === undefined) weights.set(node.name, shape)
+    }
   }
   for (const name of graph.outputs) {
     if (!shapes.has(name)) throw new WhiteDwarfError('E_GRAPH', `output '${name}' is not made by any node`)
@@ -130,16 +175,44 @@ export function inferShapes(graph: Graph): Map<string, Shape> {
   return shapes
 }
 
-/** Shape of a weighted node's weights: [out, in, kh, kw] or [out, in]. */
+/** Shape of a weighted node's weights: [out, in / groups, kh, kw] or [out, in]. */
 export function weightShape(node: WeightedNode, input: Shape): Shape {
-  return node.op === 'conv2d' ? [node.channels, input[0], node.kernel[0], node.kernel[1]] : [node.units, input[0]]
+  if (node.op === 'dense') return [node.units, input[0]]
+  return [node.channels, input[0] / (node.groups ?? 1), node.kernel[0], node.kernel[1]]
 }
 
-function nodeShape(node: Node, x: Shape): Shape {
+/** @param earlier shapes of the weights that earlier nodes own */
+function checkShared(node: WeightedNode, shape: Shape, earlier: ReadonlyMap<string, Shape>): void {
+  if (node.weightsOf === undefined) return
+  const other = earlier.get(node.weightsOf)
+  if (other === undefined) {
+    throw new WhiteDwarfError(
+      'E_GRAPH',
+      `'${node.name}' uses the weights of '${node.weightsOf}', which is not an earlier conv2d or dense node with weights of its own`,
+    )
+  }
+  if (other.join() !== shape.join()) {
+    throw new WhiteDwarfError(
+      'E_SHAPE',
+      `'${node.name}' needs weights [${shape.join(', ')}], but those of '${node.weightsOf}' are [${other.join(', ')}]`,
+    )
+  }
+}
+
+function nodeShape(node: Node, inputs: readonly Shape[]): Shape {
+  const x = inputs[0]
   switch (node.op) {
     case 'conv2d': {
       const [h, w] = windowed(node, x)
       checkDims(node.name, [node.channels])
+      const groups = node.groups ?? 1
+      checkDims(node.name, [groups])
+      if (x[0] % groups !== 0 || node.channels % groups !== 0) {
+        throw new WhiteDwarfError(
+          'E_SHAPE',
+          `'${node.name}' (conv2d): ${groups} groups must divide its ${x[0]} input and ${node.channels} output channels`,
+        )
+      }
       if (elements(weightShape(node, x)) > MAX_ELEMENTS) {
         throw new WhiteDwarfError('E_SHAPE', `'${node.name}' has more than ${MAX_ELEMENTS} weights`)
       }
@@ -174,20 +247,54 @@ function nodeShape(node: Node, x: Shape): Shape {
       return [elements(x)]
     case 'batchnorm':
     case 'relu':
+    case 'relu6':
       return x
+    case 'add':
+      if (inputs[1].join() !== x.join()) {
+        throw new WhiteDwarfError(
+          'E_SHAPE',
+          `'${node.name}' (add) needs two values of one shape, got [${x.join(', ')}] and [${inputs[1].join(', ')}]`,
+        )
+      }
+      return x
+    case 'padchannels': {
+      needImage(node, x)
+      const { before, after } = node
+      if (![before, after].every((n) => Number.isInteger(n) && n >= 0 && n <= 65535)) {
+        throw new WhiteDwarfError(
+          'E_SHAPE',
+          `'${node.name}' (padchannels): before and after must be whole numbers from 0 to 65535`,
+        )
+      }
+      return [before + x[0] + after, x[1], x[2]]
+    }
+    case 'transpose': {
+      needImage(node, x)
+      checkDims(node.name, [node.height, node.width])
+      if (node.height * node.width !== x[0]) {
+        throw new WhiteDwarfError(
+          'E_SHAPE',
+          `'${node.name}' (transpose): ${node.height} x ${node.width} pixels cannot hold ${x[0]} channels`,
+        )
+      }
+      return [x[1] * x[2], node.height, node.width]
+    }
     default:
       throw new WhiteDwarfError('E_GRAPH', `unknown operation '${(node as Node).op}'`)
   }
 }
 
+function needImage(node: Node, x: Shape): void {
+  if (x.length === 3) return
+  throw new WhiteDwarfError(
+    'E_SHAPE',
+    `'${node.name}' (${node.op}) needs [channels, height, width], got [${x.join(', ')}]`,
+  )
+}
+
 /** Output height and width of a sliding window; checks kernel, stride and padding. */
 function windowed(node: ConvNode | PoolNode, x: Shape): [number, number] {
-  if (x.length !== 3) {
-    throw new WhiteDwarfError(
-      'E_SHAPE',
-      `'${node.name}' (${node.op}) needs [channels, height, width], got [${x.join(', ')}]`,
-    )
-  }
+  needImage(node, x)
   checkDims(node.name, node.kernel)
   checkDims(node.name, node.stride)
   if (node.pad.length !== 4 || node.pad.some((p) => !Number.isInteger(p) || p < 0 || p > 65535)) {

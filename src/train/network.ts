@@ -122,6 +122,8 @@ export class Network {
         return poolLayer(mem, node, batch, input, output, x, y)
       case 'flatten':
         return flattenLayer(mem, batch, input, x, y)
+      default:
+        throw new WhiteDwarfError('E_GRAPH', `training '${node.op}' is not supported`)
     }
   }
 
