@@ -17,7 +17,8 @@
 // of the groups, over images and groups in order, and add the lanes as (0 + 1) + (2 + 3).
 
 /**
- * shape: u32 channels, images, height, width, top, left, strideY, strideX, phaseHeight, phaseWidth. Writes all of y.
+ * shape: u32 channels, images, height, width, top, left, strideY, strideX, phaseHeight, phaseWidth, x elements per channel (at
+ * least images * height * width: more when these are only some of a batch). Writes all of y.
  */
 export function pad_f32(x: usize, y: usize, shape: usize): void {
   const channels = load<i32>(shape)
@@ -30,9 +31,10 @@ export function pad_f32(x: usize, y: usize, shape: usize): void {
   const strideX = load<i32>(shape, 28)
   const phaseHeight = load<i32>(shape, 32)
   const phaseWidth = load<i32>(shape, 36)
+  const channelSize = load<i32>(shape, 40)
   for (let n = 0; n < images; n++) {
     for (let c = 0; c < channels; c++) {
-      const plane = x + (((c * images + n) * height * width) << 2)
+      const plane = x + ((c * channelSize + n * height * width) << 2)
       for (let py = 0; py < strideY; py++) {
         for (let px = 0; px < strideX; px++) {
           for (let i = 0; i < phaseHeight; i++) {
@@ -170,6 +172,36 @@ export function conv_f32(x: usize, weights: usize, y: usize, shape: usize): void
     }
     x += xImage
     y += yImage
+  }
+}
+
+/**
+ * What the sparse forward pass leaves to do: y[row][i][j] = x[row][i * pitch + j] * scale, where the rows of x and y are xRow
+ * and yRow bytes apart.
+ */
+export function conv_unpitch_f32(
+  x: usize,
+  xRow: usize,
+  pitch: i32,
+  y: usize,
+  yRow: usize,
+  rows: i32,
+  height: i32,
+  width: i32,
+  scale: f32,
+): void {
+  const s = f32x4.splat(scale)
+  for (let row = 0; row < rows; row++) {
+    let to = y
+    for (let i = 0; i < height; i++) {
+      const from = x + ((i * pitch) << 2)
+      let j = 0
+      for (; j + 4 <= width; j += 4) v128.store(to + (j << 2), f32x4.mul(v128.load(from + (j << 2)), s))
+      for (; j < width; j++) store<f32>(to + (j << 2), load<f32>(from + (j << 2)) * scale)
+      to += width << 2
+    }
+    x += xRow
+    y += yRow
   }
 }
 

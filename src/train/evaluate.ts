@@ -47,6 +47,7 @@ export function installWeights(net: Network, tensors: TrainedNetwork['tensors'])
     const c = Math.fround(constant)
     net.mem.f32(w.weights, w.n).set(Float32Array.from(levels, (level) => level * c))
   }
+  net.prepare()
 }
 
 /** Makes a batchnorm node compute scale * x + bias. */

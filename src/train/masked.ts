@@ -84,7 +84,10 @@ export class MaskedWeights {
       )
       t.constant = Math.fround(layerConstant(fanIn, squares, n))
       kernels.weights_from_levels(t.levels, n, t.constant, weights)
+      const nonzeros = kernels.count_nonzero_i8(t.levels, n)
+      t.weights.sparse = { levels: t.levels, maxLevel: this.mask.coats, constant: t.constant, nonzeros }
     })
+    this.net.prepare()
   }
 
   /** One optimiser step on the scores. */

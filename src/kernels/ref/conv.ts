@@ -4,10 +4,8 @@ import type { Mem } from '../row.js'
 const { fround } = Math
 
 export function pad({ f32, u32 }: Mem, x: number, y: number, shape: number): undefined {
-  const [channels, images, height, width, top, left, strideY, strideX, phaseHeight, phaseWidth] = u32.subarray(
-    shape / 4,
-    shape / 4 + 10,
-  )
+  const [channels, images, height, width, top, left, strideY, strideX, phaseHeight, phaseWidth, channelSize] =
+    u32.subarray(shape / 4, shape / 4 + 11)
   let to = y / 4
   for (let n = 0; n < images; n++) {
     for (let c = 0; c < channels; c++) {
@@ -17,7 +15,7 @@ export function pad({ f32, u32 }: Mem, x: number, y: number, shape: number): und
             const row = i * strideY + Math.floor(phase / strideX) - top
             const column = j * strideX + (phase % strideX) - left
             const inside = row >= 0 && row < height && column >= 0 && column < width
-            f32[to++] = inside ? f32[x / 4 + ((c * images + n) * height + row) * width + column] : 0
+            f32[to++] = inside ? f32[x / 4 + c * channelSize + (n * height + row) * width + column] : 0
           }
         }
       }
@@ -75,6 +73,27 @@ export function conv(mem: Mem, x: number, weights: number, y: number, shape: num
           }
           f32[(y + n * yImage + row * yRow + group.y + j * step) / 4] = sum
         }
+      }
+    }
+  }
+}
+
+export function unpitch(
+  { f32 }: Mem,
+  x: number,
+  xRow: number,
+  pitch: number,
+  y: number,
+  yRow: number,
+  rows: number,
+  height: number,
+  width: number,
+  scale: number,
+): undefined {
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < height; i++) {
+      for (let j = 0; j < width; j++) {
+        f32[(y + row * yRow) / 4 + i * width + j] = f32[(x + row * xRow) / 4 + i * pitch + j] * fround(scale)
       }
     }
   }
