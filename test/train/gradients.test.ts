@@ -123,7 +123,7 @@ describe('gradients against central differences in f64', () => {
   }
 
   it('relu6', async () => {
-    await checkLast(new ChainBuilder([2, 5, 7]).conv(9, 2, 0).plain('relu6').build(), 1)
+    await checkLast(new ChainBuilder([2, 5, 7]).conv(9, 2, 0).add({ op: 'relu6' }).build(), 1)
   })
 
   it('padchannels and transpose', async () => {

@@ -198,33 +198,36 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
     }
   })
 
-  it('conv_weight_grad_f32 equals its reference for every count of rows and taps', () => {
+  it('conv_tiles_f32 equals its reference', () => {
+    for (const channels of [1, 3, 4, 5, 8, 11, 16]) {
+      for (const pixels of [1, 4, 7]) {
+        check(module, row('conv_tiles_f32'), channels, (layout) => {
+          const x = normals(layout, channels * 4 * pixels)
+          const y = layout.reserve(4 * 3 * Math.ceil(channels / 8) * 8 * pixels)
+          return { args: [x, y, 3, channels, pixels, 4 * pixels] }
+        })
+      }
+    }
+  })
+
+  it('conv_weight_grad_f32 equals its reference for every count of rows, taps and positions', () => {
     let seed = 1
-    for (const rows of [1, 2, 3, 4, 7]) {
-      for (const taps of [1, 2, 5]) {
-        for (const block of [1, 2, 8]) {
+    for (const rows of [1, 7, 8, 12]) {
+      for (const taps of [1, 2, 4, 7]) {
+        for (const width of [1, 2, 5]) {
           check(module, row('conv_weight_grad_f32'), seed++, (layout) => {
-            const groups = 3
-            const images = 5
+            const [images, lines, pitch] = [5, 3, 8]
+            const tiles = Math.ceil(rows / 8)
             const x = normals(layout, images * 60)
-            const dy = normals(layout, images * rows * 20)
-            const sums = layout.reserve(rows * taps * 16)
-            const dw = layout.reserve(rows * taps * 4)
-            const table = Array.from({ length: groups }, (_, g) => [20 * g, 16 * g, 4])
-            const offsets = Array.from({ length: taps }, (_, t) => 12 * t)
+            const dy = normals(layout, images * tiles * lines * width * 8)
+            const sums = layout.reserve(tiles * 8 * Math.ceil(taps / 4) * 16)
+            const offsets = layout.u32(Array.from({ length: taps }, (_, t) => 12 * t))
             const shape = [
-              images,
-              240,
-              rows * 80,
-              groups,
-              layout.u32(table.flat()),
-              rows,
-              80,
-              taps,
-              layout.u32(offsets),
-              block,
+              ...[images, 240, 4 * pitch, lines, width, rows, 32 * tiles * lines * width, 32 * lines * width],
+              ...[taps, offsets, 1 + (seed % 6), 1 + (seed % 3)],
             ]
-            return { args: [x, dy, sums, dw, layout.u32(shape)], undefinedRegions: [[sums, rows * taps * 16]] }
+            const args = [x, dy, sums, layout.reserve(rows * taps * 4), layout.u32(shape)]
+            return { args, undefinedRegions: [[sums, tiles * 32 * Math.ceil(taps / 4) * 4]] }
           })
         }
       }

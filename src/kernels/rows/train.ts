@@ -1,4 +1,4 @@
-import { conv, convPack, convWeightGrad, pad, unpitch } from '../ref/conv.js'
+import { conv, convPack, convTiles, convWeightGrad, pad, unpitch } from '../ref/conv.js'
 import * as ref from '../ref/train.js'
 import type { KernelRow } from '../row.js'
 
@@ -46,10 +46,20 @@ export const trainRows: readonly KernelRow[] = [
       reference: unpitch,
     },
     {
+      name: 'conv_tiles_f32',
+      formula: 'y[n, channel / 8, pixel, channel % 8] = x[channel, n, pixel], zero beyond the channels',
+      params: ['x', 'y', 'images', 'channels', 'pixels', 'channelSize'],
+      contract: 'channelSize: elements per channel of x.',
+      reference: convTiles,
+    },
+    {
       name: 'conv_weight_grad_f32',
       formula: 'dw[row, tap] = sum over p of dy[row, p] * x[base(p) + offset(tap)]',
       params: ['x', 'dy', 'sums', 'dw', 'shape'],
-      contract: `${CONV_SHAPE}images per block. sums: rows * taps * 16 bytes, 16-byte aligned, left undefined. Four sums, one per lane.`,
+      contract:
+        'shape: u32 images, x bytes per image, x bytes per line, lines, positions per line, rows, dy bytes per image, dy bytes per ' +
+        'tile, taps, tap table, images per block, lines per block. dy as conv_tiles_f32 makes it. sums: scratch of rows rounded ' +
+        'up to 8 times taps rounded up to 4 words, left undefined. Sums within a block, then over blocks.',
       reference: convWeightGrad,
     },
   ]),

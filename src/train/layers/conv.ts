@@ -1,5 +1,6 @@
 /** Convolution in training: which kernels make its three passes, dense (assembly/train/conv.ts) or by levels (sparse.ts). */
 import type { ConvNode, Shape } from '../../graph/ir.js'
+import { SLACK } from '../../wasm/arena.js'
 import type { TrainMemory } from '../memory.js'
 import { gradientRuns } from './conv-gradient.js'
 import { type ConvShape, ceil4, type Run } from './conv-shape.js'
@@ -7,8 +8,10 @@ import type { Layer, ValueBuffers, WeightBuffers } from './layer.js'
 import { Padded } from './padded.js'
 import { SPARSE_LIMIT, SparseConvolution } from './sparse.js'
 
-/** In the weight gradient, a block of images whose four dy planes and one x plane are this large stays in the first-level cache. */
-const BLOCK_BYTES = 16384
+/** In the weight gradient, a block whose tile of dy and plane of x are this large stays in the first-level cache. */
+const BLOCK_BYTES = 20480
+/** Output channels of a tile of the weight gradient. */
+const TILE = 8
 
 export class ConvLayer implements Layer {
   private readonly c: ConvShape
@@ -23,6 +26,9 @@ export class ConvLayer implements Layer {
   private readonly transposed: number
   private readonly weightGradTable: number
   private readonly rows: readonly [begin: number, end: number]
+  /** Tiles of a group's output channels, and where they lie in shared memory: behind the padded dy. */
+  private readonly tiles: number
+  private readonly tilesAt: number
   private useSparse = false
 
   /** @param grad where the weights' gradient goes */
@@ -45,6 +51,7 @@ export class ConvLayer implements Layer {
     const groups = node.groups ?? 1
     const [tapsY, tapsX] = [Math.floor((kh - 1) / sy), Math.floor((kw - 1) / sx)]
     this.c = { node, batch, groups, input, output, taps: [tapsY, tapsX] }
+    this.tiles = Math.ceil(O / groups / TILE)
     this.xPad = new Padded(mem, {
       ...{ channels: C, batch, height: H, width: W, top, left, stride: node.stride },
       ...{ rows: OH + tapsY, columns: ceil4(OW) + tapsX },
@@ -55,7 +62,8 @@ export class ConvLayer implements Layer {
       rows: Math.max(OH, Math.floor((H - 1 + top) / sy) + 1) + tapsY,
       columns: Math.max(ceil4(OW), Math.floor((W - 1 + left) / sx) + 4) + tapsX,
     })
-    mem.needShared(this.dyPad.bytes)
+    this.tilesAt = Math.ceil(this.dyPad.bytes / 64) * 64 + SLACK
+    mem.needShared(this.tilesAt + 4 * batch * groups * this.tiles * TILE * OH * OW)
 
     const offsets = this.columnOffsets()
     const cols = offsets.length / groups
@@ -67,10 +75,10 @@ export class ConvLayer implements Layer {
     this.sparseGrad = sy === 1 && sx === 1 ? this.sparseGradient(cols) : undefined
     this.transposed = this.sparseGrad === undefined ? 0 : mem.bytes(w.n)
 
-    // Groups share out whole; a single group shares out its rows, four of which make a tile.
-    this.rows = groups > 1 ? mem.range(groups) : mem.range(O, 4)
+    // Groups share out whole; a single group shares out its tiles.
+    this.rows = groups > 1 ? mem.range(groups) : mem.range(O, TILE)
     const rows = groups > 1 ? O / groups : this.rows[1] - this.rows[0]
-    mem.needScratch(16 * rows * cols)
+    mem.needScratch(4 * (rows + TILE) * (cols + 4))
     this.weightGradTable = this.weightGradShape(rows, cols, taps)
   }
 
@@ -113,18 +121,14 @@ export class ConvLayer implements Layer {
   }
 
   private weightGradShape(rows: number, taps: number, tapTable: number): number {
-    const { mem, c, xPad, dyPad } = this
+    const { mem, c, xPad } = this
     const [, OH, OW] = c.output
-    const groups: number[] = []
-    for (let i = 0; i < OH; i++) {
-      for (let j = 0; j < OW; j += 4) {
-        const at = (i + c.taps[0]) * dyPad.columns + j + c.taps[1]
-        groups.push(4 * (i * xPad.columns + j), 4 * at, Math.min(4, OW - j))
-      }
-    }
-    const block = Math.max(1, Math.floor(BLOCK_BYTES / (4 * (xPad.channel + 4 * dyPad.channel))))
-    const sizes = [c.batch, 4 * xPad.image, 4 * dyPad.image, groups.length / 3, mem.table(groups)]
-    return mem.ownTable([...sizes, rows, 4 * dyPad.channel, taps, tapTable, block])
+    const lineBytes = 4 * (TILE * OW + xPad.columns)
+    const lines = Math.min(OH, Math.max(1, Math.floor(BLOCK_BYTES / lineBytes)))
+    const images = lines < OH ? 1 : Math.max(1, Math.floor(BLOCK_BYTES / (OH * lineBytes)))
+    const tile = 4 * TILE * OH * OW
+    const x = [4 * xPad.image, 4 * xPad.columns, OH, OW]
+    return mem.ownTable([c.batch, ...x, rows, this.tiles * tile, tile, taps, tapTable, images, lines])
   }
 
   /** dx[c][y][x] = sum over o, u, v of w[o][c][u][v] * dy[o][y + top - u][x + left - v]. */
@@ -191,33 +195,52 @@ export class ConvLayer implements Layer {
   }
 
   backward([dx]: readonly number[]): void {
-    const { mem, c, y, w, dyPad } = this
-    const dyCopy = mem.shared
-    dyPad.copy(y.grad, dyCopy)
-    if (dx !== 0) {
-      const [, H, W] = c.input
-      if (this.useSparse && this.sparseGrad !== undefined && w.sparse !== undefined) {
-        this.sparseGrad.run(dyCopy, dx, w.sparse)
-      } else {
-        for (const run of this.gradRuns) this.convolve(run, dyPad, c.output[0], dyCopy, dx, H * W)
-      }
-    }
+    const { mem } = this
+    if (dx !== 0) this.inputGradient(dx)
+    this.makeTiles()
     mem.part.barrier()
-    this.weightGradient(dyCopy)
+    this.weightGradient()
   }
 
-  private weightGradient(dyCopy: number): void {
-    const { mem, c, w, xPad, dyPad, grad } = this
+  private inputGradient(dx: number): void {
+    const { mem, c, y, w, dyPad } = this
+    const [, H, W] = c.input
+    dyPad.copy(y.grad, mem.shared)
+    if (this.useSparse && this.sparseGrad !== undefined && w.sparse !== undefined) {
+      this.sparseGrad.run(mem.shared, dx, w.sparse)
+    } else {
+      for (const run of this.gradRuns) this.convolve(run, dyPad, c.output[0], mem.shared, dx, H * W)
+    }
+  }
+
+  /** The gradients of this part's images in tiles, [group][image][tile][pixel][TILE]. */
+  private makeTiles(): void {
+    const { mem, c, y, tiles } = this
+    const [begin, end] = mem.range(c.batch)
+    const outs = c.output[0] / c.groups
+    const pixels = c.output[1] * c.output[2]
+    for (let g = 0; g < c.groups; g++) {
+      const from = y.grad + 4 * pixels * (begin + g * outs * c.batch)
+      const to = mem.shared + this.tilesAt + 4 * pixels * tiles * TILE * (begin + g * c.batch)
+      mem.kernels.conv_tiles_f32(from, to, end - begin, outs, pixels, c.batch * pixels)
+    }
+  }
+
+  private weightGradient(): void {
+    const { mem, c, w, xPad, xCopy, grad, tiles } = this
     const [begin, end] = this.rows
-    const gradient = (x: number, dy: number, dw: number) =>
-      mem.kernels.conv_weight_grad_f32(x, dyCopy + 4 * dy, mem.scratch, grad + 4 * dw, this.weightGradTable)
+    const tile = TILE * c.output[1] * c.output[2]
+    const gradient = (x: number, dy: number, dw: number) => {
+      const from = mem.shared + this.tilesAt + 4 * dy
+      mem.kernels.conv_weight_grad_f32(xCopy + 4 * x, from, mem.scratch, grad + 4 * dw, this.weightGradTable)
+    }
     if (c.groups === 1) {
-      if (end > begin) gradient(this.xCopy, begin * dyPad.channel, (begin * w.n) / c.output[0])
+      if (end > begin) gradient(0, (begin / TILE) * tile, (begin * w.n) / c.output[0])
       return
     }
-    const [outs, ins] = [c.output[0] / c.groups, c.input[0] / c.groups]
+    const ins = c.input[0] / c.groups
     for (let g = begin; g < end; g++) {
-      gradient(this.xCopy + 4 * g * ins * xPad.channel, g * outs * dyPad.channel, (g * w.n) / c.groups)
+      gradient(g * ins * xPad.channel, g * c.batch * tiles * tile, (g * w.n) / c.groups)
     }
   }
 }
