@@ -10,6 +10,13 @@ export interface DataSet {
   /** Class of each example, 0..classes - 1. */
   readonly labels: Uint8Array
   readonly classes: number
+  /** What the classes are called, where the data says so. */
+  readonly classNames?: readonly string[]
+}
+
+export interface TrainTest {
+  readonly train: DataSet
+  readonly test: DataSet
 }
 
 /** @throws WhiteDwarfError E_DATA when counts differ, a label is out of range, or there is nothing in it */
