@@ -4,6 +4,8 @@
  */
 export { ChainBuilder, type Mark } from './builders/chain.js'
 export { type LenetOptions, type LenetStage, lenet, type MlpOptions, mlp } from './builders/lenet.js'
+export { type MixerOptions, mlpMixer } from './builders/mixer.js'
+export { type MobilenetOptions, mobilenetV1, mobilenetV2 } from './builders/mobilenet.js'
 export {
   type FoldedStages,
   type ResnetCifarOptions,
@@ -12,3 +14,4 @@ export {
   resnetCifar,
 } from './builders/resnet.js'
 export { type Resnet9Options, resnet9 } from './builders/resnet9.js'
+export { type ConvnetOptions, convnet, type VggSmallOptions, vggSmall } from './builders/vgg.js'
