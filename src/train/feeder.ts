@@ -1,7 +1,7 @@
 /** Puts examples of a data set into a network's input buffer. */
 import { elements, type InputSpec } from '../graph/ir.js'
 import type { Rng } from '../rng.js'
-import { type Augmentation, drawMap } from './augment.js'
+import { type Augmentation, drawColour, drawHole, drawMap } from './augment.js'
 import type { DataSet } from './dataset.js'
 import type { Network } from './network.js'
 
@@ -13,6 +13,7 @@ export class Feeder {
   private readonly bytes: number
   private readonly map: number
   private readonly scales: number
+  private readonly plainScales: Float32Array
   readonly labels: number
 
   constructor(net: Network) {
@@ -26,8 +27,8 @@ export class Feeder {
     this.width = width
     this.bytes = mem.bytes(elements(input.shape))
     this.map = mem.words(6)
-    this.scales = mem.table(new Uint32Array(2 * channels))
-    mem.f32(this.scales, 2 * channels).set(perChannel(input, channels))
+    this.scales = mem.words(2 * channels)
+    this.plainScales = Float32Array.from(perChannel(input, channels))
     this.labels = mem.bytes(net.batch)
   }
 
@@ -48,16 +49,32 @@ export class Feeder {
     const size = channels * height * width
     const bytes = mem.u8(this.bytes, size)
     const labels = mem.u8(this.labels, count)
-    const map = mem.f32(this.map, 6).fill(0)
-    map[0] = 1
-    map[4] = 1
+    const map = mem.f32(this.map, 6)
+    const scales = mem.f32(this.scales, 2 * channels)
+    map.set([1, 0, 0, 0, 1, 0])
+    scales.set(this.plainScales)
     for (let i = 0; i < count; i++) {
       const k = indices[begin + i]
       bytes.set(data.images.subarray(k * size, (k + 1) * size))
       labels[i] = data.labels[k]
-      if (rng !== undefined && augment !== undefined) drawMap(rng, augment, height, width, map)
       const to = this.net.input.value + 4 * i * height * width
+      if (rng !== undefined && augment !== undefined) {
+        drawMap(rng, augment, height, width, map)
+        drawColour(rng, augment, this.plainScales, scales)
+      }
       mem.kernels.image_f32(this.bytes, to, batch * height * width, channels, height, width, this.map, this.scales)
+      if (rng !== undefined && augment !== undefined && augment.cutout > 0) this.cut(to, rng, augment.cutout)
+    }
+  }
+
+  /** Sets a random square of an image to 0 in all channels. */
+  private cut(image: number, rng: Rng, side: number): void {
+    const { channels, height, width } = this
+    const { top, left, bottom, right } = drawHole(rng, side, height, width)
+    const plane = this.net.batch * height * width
+    const pixels = this.net.mem.f32(image, (channels - 1) * plane + height * width)
+    for (let c = 0; c < channels; c++) {
+      for (let i = top; i < bottom; i++) pixels.fill(0, c * plane + i * width + left, c * plane + i * width + right)
     }
   }
 }

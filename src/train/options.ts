@@ -1,9 +1,9 @@
 /** What `train` can be told, with defaults and checks. */
 import { type Supermask, type SupermaskOptions, supermask } from '../compress/supermask.js'
-import { WhiteDwarfError } from '../errors.js'
 import type { Graph } from '../graph/ir.js'
-import type { Augmentation } from './augment.js'
+import { type Augmentation, augmentation } from './augment.js'
 import type { DataSet } from './dataset.js'
+import { checked, range } from './ranges.js'
 
 export interface TrainOptions {
   readonly graph: Graph
@@ -75,13 +75,6 @@ export interface Settings
   readonly signal?: AbortSignal
 }
 
-interface Range {
-  readonly value: number
-  readonly min: number
-  readonly max: number
-  readonly whole?: boolean
-}
-
 /** @throws WhiteDwarfError E_OPTION naming the option and its range */
 export function settings(o: TrainOptions): Settings {
   const numbers = {
@@ -100,12 +93,6 @@ export function settings(o: TrainOptions): Settings {
     progressEvery: range(o.progressEvery, 20, 1, 1e6, true),
     seed: range(o.seed, 1, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, true),
   }
-  const augment = {
-    shift: range(o.augment?.shift, 0, 0, 32, true),
-    rotate: range(o.augment?.rotate, 0, 0, 180),
-    scale: range(o.augment?.scale, 0, 0, 0.9),
-    shear: range(o.augment?.shear, 0, 0, 1),
-  }
   return {
     graph: o.graph,
     train: o.train,
@@ -114,26 +101,6 @@ export function settings(o: TrainOptions): Settings {
     ...(o.signal && { signal: o.signal }),
     ...checked(numbers, ''),
     supermask: supermask(o.supermask),
-    augment: checked(augment, 'augment.'),
+    augment: augmentation(o.augment),
   }
-}
-
-function range(value: number | undefined, fallback: number, min: number, max: number, whole = false): Range {
-  return { value: value ?? fallback, min, max, whole }
-}
-
-function checked<K extends string>(ranges: Record<K, Range>, prefix: string): Record<K, number> {
-  const out = {} as Record<K, number>
-  for (const [name, { value, min, max, whole }] of Object.entries(ranges) as [K, Range][]) {
-    const fits = typeof value === 'number' && value >= min && value <= max && (!whole || Number.isInteger(value))
-    if (!fits) {
-      const least = min === Number.MIN_VALUE ? 'above 0' : `from ${min}`
-      throw new WhiteDwarfError(
-        'E_OPTION',
-        `${prefix}${name} must be a ${whole ? 'whole ' : ''}number ${least} to ${max}, got ${String(value)}`,
-      )
-    }
-    out[name] = value
-  }
-  return out
 }

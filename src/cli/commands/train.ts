@@ -17,7 +17,7 @@ import {
 import { WhiteDwarfError } from '../../errors.js'
 import { encodeModel } from '../../format.js'
 import { InferenceSession, Tensor } from '../../index.js'
-import { ARCH_SYNTAX, parseArch } from '../arch.js'
+import { ARCH_HELP, ARCH_SYNTAX, parseArch } from '../arch.js'
 import type { Arguments } from '../args.js'
 import { classify } from '../classify.js'
 import type { Command, CommandContext } from '../command.js'
@@ -128,7 +128,7 @@ export const train: Command = {
     { name: 'data', value: 'FOLDER', help: 'folder with MNIST-like IDX files (training and test images and labels)' },
     { name: 'out', value: 'FILE', help: 'the model file to write' },
     { name: 'preset', value: 'NAME', help: presetNames.join(', ') },
-    { name: 'arch', value: 'NET', help: `another network: ${ARCH_SYNTAX}` },
+    { name: 'arch', value: 'NET', help: `another network, one of\n${ARCH_HELP}` },
     { name: 'density', value: 'X', help: 'share of weights that stay, above 0 and at most 1' },
     { name: 'coats', value: 'N', help: 'levels from -N to N: 1, 3 or 7' },
     { name: 'thresholds', value: 'KIND', help: 'of the coats: linear (default) or uniform' },

@@ -393,8 +393,12 @@ export function image(
     fround(fround(fround(a * i) + fround(b * j)) + c)
   const mix = (a: number, b: number, t: number) => fround(a + fround(fround(b - a) * t))
   for (let c = 0; c < channels; c++) {
-    const pixel = (r: number, k: number) =>
-      r >= 0 && r < height && k >= 0 && k < width ? u8[x + (c * height + r) * width + k] : 0
+    const scale = f32[scales / 4 + c]
+    const offset = f32[scales / 4 + channels + c]
+    const pixel = (r: number, k: number) => {
+      const inside = r >= 0 && r < height && k >= 0 && k < width
+      return inside ? fround(fround(u8[x + (c * height + r) * width + k] * scale) + offset) : 0
+    }
     for (let i = 0; i < height; i++) {
       for (let j = 0; j < width; j++) {
         const row = at(i, j, m[0], m[1], m[2])
@@ -407,7 +411,7 @@ export function image(
           mix(pixel(r + 1, k), pixel(r + 1, k + 1), fx),
           fround(row - r),
         )
-        f32[y / 4 + c * plane + i * width + j] = fround(value * f32[scales / 4 + c]) + f32[scales / 4 + channels + c]
+        f32[y / 4 + c * plane + i * width + j] = value
       }
     }
   }

@@ -211,7 +211,7 @@ export const trainRows: readonly KernelRow[] = [
   ...family('data', [
     {
       name: 'image_f32',
-      formula: 'y[c, i, j] = bilinear sample of x[c] at map(i, j) * scale[c] + offset[c], zero outside',
+      formula: 'y[c, i, j] = bilinear sample of x[c] * scale[c] + offset[c] at map(i, j), zero outside',
       params: ['x', 'y', 'plane', 'channels', 'height', 'width', 'map', 'scales'],
       contract: 'x: u8; map: six f32; scales: f32 scale per channel, then offset per channel; planes in elements.',
       reference: ref.image,
