@@ -91,7 +91,7 @@ export class MaskedWeights {
   update(rate: number, momentum: number, decay: number): void {
     for (const t of this.tensors) {
       const { n, grad } = t.weights
-      this.net.mem.kernels.sgd_f32(t.scores, grad, t.velocity, n, rate, momentum, decay, t.constant, t.signs)
+      this.net.mem.kernels.sgd_f32(t.scores, grad, t.velocity, n, rate, momentum, decay, 1, t.constant, t.signs)
     }
   }
 }

@@ -166,7 +166,18 @@ class Training {
     const rate = this.rateAt(step)
     if (!frozen) mask.update(rate, s.momentum, s.weightDecay)
     net.norms.forEach((norm, i) => {
-      mem.kernels.sgd_f32(norm.state, norm.grads, this.normVelocities[i], 2 * norm.channels, rate, s.momentum, 0, 1, 0)
+      mem.kernels.sgd_f32(
+        norm.state,
+        norm.grads,
+        this.normVelocities[i],
+        2 * norm.channels,
+        rate,
+        s.momentum,
+        0,
+        1,
+        1,
+        0,
+      )
     })
     return { loss: mem.f64(this.out, 1)[0] / s.batch, correct: mem.u32(this.out, 3)[2] }
   }
