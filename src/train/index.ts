@@ -1,5 +1,6 @@
 /** Training: from a graph and a data set to a model. */
 export type { Augmentation } from './augment.js'
+export { type CheckpointInfo, checkpointInfo } from './checkpoint.js'
 export { type IdxArray, parseIdx } from './data/idx.js'
 export { idxDataSet, loadMnist, type TrainTest } from './data/mnist.js'
 export { checkDataSet, type DataSet, slice } from './dataset.js'
