@@ -8,22 +8,13 @@
  */
 import { WhiteDwarfError } from '../errors.js'
 import { crc32 } from '../format/crc32.js'
-import type { ProgressEvent } from './progress.js'
-import { Clock } from './progress.js'
+import { type CheckpointInfo, Clock } from './progress.js'
 import type { Settings } from './settings.js'
 import type { TrainState } from './state.js'
 
 const MAGIC = 0x50434457
 const VERSION = 1
 const PREFIX = 12
-
-/** What a checkpoint says of itself. */
-export interface CheckpointInfo {
-  /** Steps done. */
-  readonly step: number
-  /** Progress events so far. */
-  readonly history: readonly ProgressEvent[]
-}
 
 interface Header extends CheckpointInfo {
   readonly recipe: Readonly<Record<string, unknown>>

@@ -2,11 +2,10 @@
 import type { SupermaskOptions } from '../compress/supermask.js'
 import type { Graph } from '../graph/ir.js'
 import type { Augmentation } from './augment.js'
-import type { CheckpointInfo } from './checkpoint.js'
 import type { DataSet } from './dataset.js'
 import type { DistillOptions } from './distill.js'
 import type { DecayKind, OptimiserName } from './optimiser.js'
-import type { ProgressEvent } from './progress.js'
+import type { CheckpointInfo, ProgressEvent } from './progress.js'
 import type { RampShape, RateSchedule } from './schedule.js'
 
 export interface TrainOptions {
