@@ -5,7 +5,7 @@
  */
 import { WhiteDwarfError } from '../errors.js'
 import type { Rng } from '../rng.js'
-import { checked, range } from './ranges.js'
+import { checked, range } from './check.js'
 
 export interface Augmentation {
   /** Largest shift in pixels, both directions, whole pixels: a random crop of the padded image. 0..32, default 0. */

@@ -1,14 +1,15 @@
-/** Scores, signs and optimiser state of every weighted node of a network: the supermask in training. */
+/** Scores and signs of every weighted node of a network: the supermask in training. */
 import { chooseThresholds, layerConstant, type Supermask } from '../compress/supermask.js'
 import { WhiteDwarfError } from '../errors.js'
 import { seededSigns } from '../format/signs.js'
 import type { Rng } from '../rng.js'
 import type { Network, WeightBuffers } from './network.js'
+import type { TrainedNetwork, TrainedTensor } from './trained.js'
+import type { Parameter, TrainableWeights } from './weights.js'
 
 interface MaskedTensor {
   readonly weights: WeightBuffers
   readonly scores: number
-  readonly velocity: number
   readonly levels: number
   /** Address of i8 signs; 0 when they are learned. */
   readonly signs: number
@@ -17,8 +18,10 @@ interface MaskedTensor {
   constant: number
 }
 
-export class MaskedWeights {
+export class MaskedWeights implements TrainableWeights {
   readonly tensors: readonly MaskedTensor[]
+  /** The scores. The gradient of a weight, constant * level, reaches its score as if the level were the score. */
+  readonly parameters: readonly Parameter[]
   private readonly net: Network
   private readonly mask: Supermask
   /** Address of the thresholds of each tensor: `coats` words. */
@@ -32,11 +35,19 @@ export class MaskedWeights {
     this.tensors = net.weighted.map((weights) => ({
       weights,
       scores: mem.words(weights.n),
-      velocity: mem.words(weights.n),
       levels: mem.bytes(weights.n),
       signs: mask.signs === 'learned' ? 0 : mem.bytes(weights.n),
       scale: mask.scope === 'global' ? Math.sqrt(weights.fanIn) : 1,
       constant: 1,
+    }))
+    this.parameters = this.tensors.map((t) => ({
+      values: t.scores,
+      gradient: t.weights.grad,
+      n: t.weights.n,
+      signs: t.signs,
+      get scale() {
+        return t.constant
+      },
     }))
     this.thresholds = this.tensors.map(() => mem.words(mask.coats))
     for (const t of this.tensors) {
@@ -44,7 +55,6 @@ export class MaskedWeights {
       const spread = Math.sqrt(2 / fanIn)
       const scores = mem.f32(t.scores, n)
       for (let i = 0; i < n; i++) scores[i] = rng.normal() * spread
-      mem.f32(t.velocity, n).fill(0)
       if (mask.signs !== 'learned') mem.i8(t.signs, n).set(seededSigns(shape, mask.signs))
     }
   }
@@ -90,11 +100,26 @@ export class MaskedWeights {
     this.net.prepare()
   }
 
-  /** One optimiser step on the scores. */
-  update(rate: number, momentum: number, decay: number): void {
-    for (const t of this.tensors) {
-      const { n, grad } = t.weights
-      this.net.mem.kernels.sgd_f32(t.scores, grad, t.velocity, n, rate, momentum, decay, t.constant, t.signs)
-    }
+  /** The constants: levels and thresholds lie in the memory. */
+  get numbers(): readonly number[] {
+    return this.tensors.map((t) => t.constant)
+  }
+
+  set numbers(constants: readonly number[]) {
+    this.tensors.forEach((t, i) => {
+      t.constant = constants[i]
+    })
+  }
+
+  trained(): Pick<TrainedNetwork, 'tensors'> {
+    const { coats, signs } = this.mask
+    const copy = ({ weights, levels, constant }: MaskedTensor): TrainedTensor => ({
+      shape: weights.shape,
+      maxLevel: coats,
+      levels: this.net.mem.i8(levels, weights.n).slice(),
+      constant,
+      ...(signs !== 'learned' && { signSeed: signs }),
+    })
+    return { tensors: Object.fromEntries(this.tensors.map((t) => [t.weights.name, copy(t)])) }
   }
 }

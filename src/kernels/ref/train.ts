@@ -229,75 +229,6 @@ export function avgpoolGrad(mem: Mem, dy: number, dx: number, shape: number): un
   }
 }
 
-/** The kernel's own series, so that both give the same bits. */
-function expNegative(x: number): number {
-  const k = roundHalfEven(x * Math.LOG2E)
-  const r = x - k * Math.LN2
-  let term = 1
-  let sum = 1
-  for (let i = 1; i <= 14; i++) {
-    term = (term * r) / i
-    sum += term
-  }
-  return sum * 2 ** k
-}
-
-function roundHalfEven(x: number): number {
-  const r = Math.round(x)
-  return r - x === 0.5 && r % 2 !== 0 ? r - 1 : r
-}
-
-function logAboveOne(x: number): number {
-  let m = x
-  let exponent = 0
-  while (m >= 2) {
-    m /= 2
-    exponent++
-  }
-  const s = (m - 1) / (m + 1)
-  let power = s
-  let sum = 0
-  for (let i = 1; i <= 35; i += 2) {
-    sum += power / i
-    power *= s * s
-  }
-  return exponent * Math.LN2 + 2 * sum
-}
-
-export function softmaxLoss(
-  { f32, u8, i32, buffer }: Mem,
-  z: number,
-  dz: number,
-  labels: number,
-  classes: number,
-  n: number,
-  pitch: number,
-  smoothing: number,
-  out: number,
-): undefined {
-  smoothing = fround(smoothing)
-  const off = smoothing / classes
-  const on = 1 - smoothing + off
-  let losses = 0
-  let correct = 0
-  for (let i = 0; i < n; i++) {
-    const label = u8[labels + i]
-    const scores = Array.from({ length: classes }, (_, c) => f32[z / 4 + c * pitch + i])
-    const top = Math.max(...scores)
-    if (scores.indexOf(top) === label) correct++
-    const shifted = scores.map((v) => Math.max(v - top, -700))
-    const sum = shifted.reduce((a, v) => a + expNegative(v), 0)
-    const log = logAboveOne(sum)
-    for (let c = 0; c < classes; c++) {
-      const target = c === label ? on : off
-      losses += target * (log - shifted[c])
-      f32[dz / 4 + c * pitch + i] = (expNegative(shifted[c]) / sum - target) / n
-    }
-  }
-  new DataView(buffer).setFloat64(out, losses, true)
-  i32[out / 4 + 2] = correct
-}
-
 export function levelsFromScores(
   { f32, i8 }: Mem,
   scores: number,
@@ -348,33 +279,6 @@ export function countNonzero({ u8 }: Mem, levels: number, n: number): number {
 
 export function weightsFromLevels({ f32, i8 }: Mem, levels: number, n: number, c: number, weights: number): undefined {
   for (let i = 0; i < n; i++) f32[weights / 4 + i] = i8[levels + i] * fround(c)
-}
-
-export function sgd(
-  { f32, i8 }: Mem,
-  p: number,
-  gradient: number,
-  v: number,
-  n: number,
-  rate: number,
-  momentum: number,
-  decay: number,
-  scale: number,
-  signs: number,
-): undefined {
-  rate = fround(rate)
-  momentum = fround(momentum)
-  decay = fround(decay)
-  scale = fround(scale)
-  for (let i = 0; i < n; i++) {
-    const old = f32[p / 4 + i]
-    let slope = fround(f32[gradient / 4 + i] * scale)
-    if (signs !== 0 && i8[signs + i] < 0 !== old < 0) slope = -slope
-    const g = fround(slope + fround(decay * old))
-    const speed = fround(fround(momentum * f32[v / 4 + i]) + g)
-    f32[v / 4 + i] = speed
-    f32[p / 4 + i] = old - fround(rate * fround(g + fround(momentum * speed)))
-  }
 }
 
 export function image(

@@ -1,4 +1,6 @@
 import { conv, convPack, convTiles, convWeightGrad, pad, unpitch } from '../ref/conv.js'
+import { distillLoss, softmaxLoss } from '../ref/loss.js'
+import { adamw, ema, sgd, sumSquares } from '../ref/optimisers.js'
 import * as ref from '../ref/train.js'
 import type { KernelRow } from '../row.js'
 
@@ -11,6 +13,7 @@ const ROW_SUMS = 'Sums of rows in the order stated in assembly/train/batchnorm.t
 const NORM_STATE = 'state: f32 gamma, beta, running mean, running variance, mean, inverse deviation, `stride` each.'
 const POOL_SHAPE =
   'shape: i32 planes, height, width, outHeight, outWidth, kernelY, kernelX, strideY, strideX, padTop, padLeft.'
+const SIGNS = 'signs: i8, or 0; with signs, sign is signs[i] times the sign of p.'
 const CONV_SHAPE =
   'shape: u32 images, x bytes per image, y bytes per image, groups, group table, rows, y bytes per row, taps, tap table, '
 
@@ -166,7 +169,16 @@ export const trainRows: readonly KernelRow[] = [
       formula: 'smoothed cross-entropy of softmax(z): dz = (softmax(z) - target) / n, the losses’ sum, hits',
       params: ['z', 'dz', 'labels', 'classes', 'n', 'pitch', 'smoothing', 'out'],
       contract: 'z[class * pitch + i]; dz may be z; labels u8; out: f64 sum of losses, i32 hits. f64 inside.',
-      reference: ref.softmaxLoss,
+      reference: softmaxLoss,
+    },
+    {
+      name: 'distill_loss_f32',
+      formula:
+        '(1 - alpha) * smoothed cross-entropy + alpha * T^2 * KL(softmax(teacher / T) || softmax(z / T)): dz, the losses’ sum, hits',
+      params: ['z', 'teacher', 'dz', 'labels', 'classes', 'n', 'pitch', 'smoothing', 'alpha', 'temperature', 'out'],
+      contract:
+        'z[class * pitch + i], teacher alike; dz may be z; labels u8; out: f64 sum of losses, i32 hits. f64 inside.',
+      reference: distillLoss,
     },
   ]),
   ...family('supermask', [
@@ -202,10 +214,33 @@ export const trainRows: readonly KernelRow[] = [
   ...family('optimiser', [
     {
       name: 'sgd_f32',
-      formula: 'g = gradient * scale * sign + decay * p; v = momentum * v + g; p -= rate * (g + momentum * v)',
-      params: ['p', 'gradient', 'v', 'n', 'rate', 'momentum', 'decay', 'scale', 'signs'],
-      contract: 'signs: i8, or 0; with signs, sign is signs[i] times the sign of p.',
-      reference: ref.sgd,
+      formula:
+        'g = gradient * scale * sign + decay * p; v = momentum * v + g; p = keep * p - rate * (g + momentum * v)',
+      params: ['p', 'gradient', 'v', 'n', 'rate', 'momentum', 'decay', 'keep', 'scale', 'signs'],
+      contract: SIGNS,
+      reference: sgd,
+    },
+    {
+      name: 'adamw_f32',
+      formula:
+        'g = gradient * scale * sign; m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2; p = keep * p - rate * m / (sqrt(v) * root + epsilon)',
+      params: ['p', 'gradient', 'm', 'v', 'n', 'rate', 'beta1', 'beta2', 'root', 'epsilon', 'keep', 'scale', 'signs'],
+      contract: `${SIGNS} Bias corrections are the caller's, in rate and root.`,
+      reference: adamw,
+    },
+    {
+      name: 'ema_f32',
+      formula: 'average += share * (x - average)',
+      params: ['average', 'x', 'n', 'share'],
+      contract: 'The blocks do not overlap.',
+      reference: ema,
+    },
+    {
+      name: 'sum_squares_f32',
+      formula: 'sum of x^2',
+      params: ['x', 'n'],
+      contract: 'Returns an f64, summed in the order stated in assembly/train/optimisers.ts.',
+      reference: sumSquares,
     },
   ]),
   ...family('data', [
