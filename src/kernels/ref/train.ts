@@ -278,59 +278,6 @@ export function softmaxLoss(
   i32[out / 4 + 2] = correct
 }
 
-export function levelsFromScores(
-  { f32, i8 }: Mem,
-  scores: number,
-  n: number,
-  scale: number,
-  thresholds: number,
-  coats: number,
-  signs: number,
-  levels: number,
-): number {
-  let squares = 0
-  for (let i = 0; i < n; i++) {
-    const a = f32[scores / 4 + i]
-    const size = fround(Math.abs(a) * fround(scale))
-    let level = 0
-    for (let k = 0; k < coats; k++) if (size >= f32[thresholds / 4 + k]) level++
-    squares += level * level
-    i8[levels + i] = (signs ? i8[signs + i] < 0 : a < 0) ? -level : level
-  }
-  return squares
-}
-
-export function weightsFromLevels({ f32, i8 }: Mem, levels: number, n: number, c: number, weights: number): undefined {
-  for (let i = 0; i < n; i++) f32[weights / 4 + i] = i8[levels + i] * fround(c)
-}
-
-export function sgd(
-  { f32, i8 }: Mem,
-  p: number,
-  gradient: number,
-  v: number,
-  n: number,
-  rate: number,
-  momentum: number,
-  decay: number,
-  scale: number,
-  signs: number,
-): undefined {
-  rate = fround(rate)
-  momentum = fround(momentum)
-  decay = fround(decay)
-  scale = fround(scale)
-  for (let i = 0; i < n; i++) {
-    const old = f32[p / 4 + i]
-    let slope = fround(f32[gradient / 4 + i] * scale)
-    if (signs !== 0 && i8[signs + i] < 0 !== old < 0) slope = -slope
-    const g = fround(slope + fround(decay * old))
-    const speed = fround(fround(momentum * f32[v / 4 + i]) + g)
-    f32[v / 4 + i] = speed
-    f32[p / 4 + i] = old - fround(rate * fround(g + fround(momentum * speed)))
-  }
-}
-
 export function image(
   { f32, u8 }: Mem,
   x: number,

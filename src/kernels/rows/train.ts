@@ -1,4 +1,5 @@
 import { conv, convPack, convWeightGrad, pad } from '../ref/conv.js'
+import * as supermask from '../ref/supermask.js'
 import * as ref from '../ref/train.js'
 import type { KernelRow } from '../row.js'
 
@@ -13,6 +14,8 @@ const POOL_SHAPE =
   'shape: i32 planes, height, width, outHeight, outWidth, kernelY, kernelX, strideY, strideX, padTop, padLeft.'
 const CONV_SHAPE =
   'shape: u32 images, x bytes per image, y bytes per image, groups, group table, rows, y bytes per row, taps, tap table, '
+
+const SIGNS = 'signs: i8, or 0; where it is 0 the sign is the score’s.'
 
 export const trainRows: readonly KernelRow[] = [
   ...family('convolution, training', [
@@ -143,15 +146,43 @@ export const trainRows: readonly KernelRow[] = [
       name: 'levels_from_scores',
       formula: 'level = sign * number of thresholds that |score| * scale reaches',
       params: ['scores', 'n', 'scale', 'thresholds', 'coats', 'signs', 'levels'],
-      contract: 'signs: i8, or 0 for the scores’ own; levels: i8. Returns the sum of squared levels.',
-      reference: ref.levelsFromScores,
+      contract: `${SIGNS} levels: i8. Returns the sum of squared levels.`,
+      reference: supermask.levelsFromScores,
+    },
+    {
+      name: 'freeze_levels',
+      formula: 'level = 0 where frozen is -1; a level of 0 becomes its sign where frozen is 1',
+      params: ['scores', 'n', 'signs', 'frozen', 'levels'],
+      contract: `${SIGNS} frozen, levels: i8. Returns the sum of squared levels.`,
+      reference: supermask.freezeLevels,
+    },
+    {
+      name: 'fill_rows',
+      formula: 'the largest scores of every row with fewer than `least` non-zero levels get levels of 1',
+      params: ['scores', 'rows', 'cols', 'least', 'signs', 'frozen', 'levels'],
+      contract: `${SIGNS} frozen: i8, or 0; where it is -1 the level stays 0. Returns how many levels it changed.`,
+      reference: supermask.fillRows,
     },
     {
       name: 'weights_from_levels',
       formula: 'weight = c * level',
       params: ['levels', 'n', 'c', 'weights'],
       contract: 'levels: i8; weights: f32.',
-      reference: ref.weightsFromLevels,
+      reference: supermask.weightsFromLevels,
+    },
+    {
+      name: 'count_magnitudes',
+      formula: 'counts[upper 15 bits of the f32 |score| * scale] += 1',
+      params: ['scores', 'n', 'scale', 'frozen', 'counts'],
+      contract: 'frozen: i8, or 0; only scores where it is 0 count. counts: 32768 u32.',
+      reference: supermask.countMagnitudes,
+    },
+    {
+      name: 'count_within',
+      formula: 'counts[lower 16 bits of the f32 |score| * scale] += 1 if its upper bits are `prefix`',
+      params: ['scores', 'n', 'scale', 'frozen', 'prefix', 'counts'],
+      contract: 'frozen: i8, or 0; only scores where it is 0 count. counts: 65536 u32.',
+      reference: supermask.countWithin,
     },
   ]),
   ...family('optimiser', [
@@ -159,8 +190,15 @@ export const trainRows: readonly KernelRow[] = [
       name: 'sgd_f32',
       formula: 'g = gradient * scale * sign + decay * p; v = momentum * v + g; p -= rate * (g + momentum * v)',
       params: ['p', 'gradient', 'v', 'n', 'rate', 'momentum', 'decay', 'scale', 'signs'],
-      contract: 'signs: i8, or 0; with signs, sign is signs[i] times the sign of p.',
-      reference: ref.sgd,
+      contract: 'signs: i8, or 0; where it is not 0, sign is signs[i] times the sign of p, else 1.',
+      reference: supermask.sgd,
+    },
+    {
+      name: 'shrink_f32',
+      formula: 'p *= factor',
+      params: ['p', 'n', 'factor'],
+      contract: 'p: f32.',
+      reference: supermask.shrink,
     },
   ]),
   ...family('data', [
