@@ -104,7 +104,7 @@ class Training {
           loss: since.loss / since.steps,
           trainAccuracy: since.correct / images,
           learningRate: this.rateAt(step),
-          density: this.densityAt(step),
+          density: s.supermask.scope === 'fixed' ? this.mask.density() : this.densityAt(step),
           imagesPerSecond: (1000 * images) / (now - since.time),
           secondsLeft: ((now - started) / (step + 1)) * ((steps - step - 1) / 1000),
         }
