@@ -1,15 +1,8 @@
 /** `whitedwarf/compress`: training supermasks, ready-made graphs, data sets, and the pieces of the method. */
-export {
-  type Coats,
-  chooseThresholds,
-  kthLargest,
-  layerConstant,
-  levelsFromScores,
-  type ScoreGroup,
-  type Supermask,
-  type SupermaskOptions,
-  supermask,
-} from './compress/supermask.js'
+export { erkDensities, layerDensities, type NamedShape } from './compress/densities.js'
+export { drawFrozen, layerConstant, levelsFromScores } from './compress/levels.js'
+export { type Coats, type Frozen, type Supermask, type SupermaskOptions, supermask } from './compress/supermask.js'
+export { chooseThresholds, type ScoreGroup } from './compress/thresholds.js'
 export { seededSigns } from './format/signs.js'
 export * from './graph/builders.js'
 export { countGraph, type GraphCount } from './graph/count.js'

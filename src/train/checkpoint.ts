@@ -183,7 +183,7 @@ export function restore(state: TrainState, s: Settings, bytes: Uint8Array, steps
   }
   state.step = header.step
   state.rng.state = header.rng
-  state.weights.numbers = header.numbers
+  state.weights.restored(header.numbers)
   state.meter.sums = header.meter
   state.history.push(...header.history)
   state.clock = new Clock(header.seconds, header.testing)

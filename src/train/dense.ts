@@ -34,6 +34,14 @@ export class DenseWeights implements TrainableWeights {
     this.net.prepare()
   }
 
+  restored(): void {
+    this.net.prepare()
+  }
+
+  density(): number {
+    return 1
+  }
+
   trained(): Pick<TrainedNetwork, 'tensors' | 'weights'> {
     const { mem, weighted } = this.net
     return {

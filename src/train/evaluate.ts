@@ -69,6 +69,7 @@ export function installWeights(net: Network, { tensors, weights }: Pick<TrainedN
     const c = Math.fround(constant)
     to.set(Float32Array.from(levels, (level) => level * c))
   }
+  net.prepare()
 }
 
 /** Writes trained constants and running statistics into a network's batchnorm nodes. */
@@ -79,7 +80,6 @@ export function installNorms(net: Network, norms: TrainedNetwork['norms']): void
     for (const [k, values] of [gamma, beta, mean, variance].entries()) state.set(values, k * norm.channels)
     norm.eps = eps
   }
-  net.prepare()
 }
 
 /** Makes a batchnorm node compute scale * x + bias. */

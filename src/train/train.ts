@@ -86,7 +86,7 @@ async function report(state: TrainState, s: Settings, time: Timeline, turns: Tur
     steps: time.steps,
     ...meter.read(s.batch),
     learningRate: time.rateAt(step - 1),
-    density: time.densityAt(step - 1),
+    density: state.weights.density(),
     secondsLeft: (clock.seconds / step) * (time.steps - step),
   }
   const measure = step % time.stepsPerEpoch === 0 && (epoch % s.testEvery === 0 || epoch === s.epochs)

@@ -18,8 +18,12 @@ export interface TrainableWeights {
   refresh(density: number): void
   /** Writes the network's weights. */
   apply(): void
+  /** Share of the weights that are not zero, as `apply` left them. */
+  density(): number
   /** What the wasm memory does not hold of their state, for checkpoints. */
-  numbers: readonly number[]
+  readonly numbers: readonly number[]
+  /** To be called when a checkpoint's numbers and memory are back. */
+  restored(numbers: readonly number[]): void
   /** Copies for a result. */
   trained(): Pick<TrainedNetwork, 'tensors' | 'weights'>
 }
