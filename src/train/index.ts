@@ -1,9 +1,10 @@
 /** Training: from a graph and a data set to a model. */
 export type { Augmentation } from './augment.js'
 export { checkpointInfo } from './checkpoint.js'
+export { CIFAR10_CLASSES, loadCifar, type NamedBytes, parseCifar } from './data/cifar.js'
 export { type IdxArray, parseIdx } from './data/idx.js'
-export { idxDataSet, loadMnist, type TrainTest } from './data/mnist.js'
-export { checkDataSet, type DataSet, slice } from './dataset.js'
+export { idxDataSet, loadMnist } from './data/mnist.js'
+export { channelStatistics, checkDataSet, type DataSet, slice, type TrainTest } from './dataset.js'
 export { type DistillOptions, predict, type Teacher } from './distill.js'
 export { type ExportOptions, exportModel, testModel } from './export.js'
 export type { DecayKind, OptimiserName } from './optimiser.js'

@@ -97,7 +97,15 @@ export class MaskedWeights implements TrainableWeights {
     })
   }
 
-  /** The constants: levels and thresholds lie in the memory. */
+  install(): void {
+    for (const { weights, levels, constant } of this.tensors) {
+      const nonzeros = this.net.mem.kernels.count_nonzero_i8(levels, weights.n)
+      weights.sparse = { levels, maxLevel: this.mask.coats, constant, nonzeros }
+    }
+    this.net.prepare()
+  }
+
+  /** The constants. */
   get numbers(): readonly number[] {
     return this.tensors.map((t) => t.constant)
   }

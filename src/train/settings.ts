@@ -2,7 +2,7 @@
 import { type Supermask, supermask } from '../compress/supermask.js'
 import { WhiteDwarfError } from '../errors.js'
 import { elements, inferShapes } from '../graph/ir.js'
-import type { Augmentation } from './augment.js'
+import { type Augmentation, augmentation } from './augment.js'
 import { checked, oneOf, range } from './check.js'
 import { checkDataSet } from './dataset.js'
 import { checkScores, type DistillOptions } from './distill.js'
@@ -50,15 +50,6 @@ export function settings(o: TrainOptions): Settings {
     checkpointMinutes: range(o.checkpointMinutes, 1e6, Number.MIN_VALUE, 1e6),
     seed: range(o.seed, 1, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, true),
   })
-  const augment = checked(
-    {
-      shift: range(o.augment?.shift, 0, 0, 32, true),
-      rotate: range(o.augment?.rotate, 0, 0, 180),
-      scale: range(o.augment?.scale, 0, 0, 0.9),
-      shear: range(o.augment?.shear, 0, 0, 1),
-    },
-    'augment.',
-  )
   const decay =
     o.decay === undefined && optimiser === 'adamw' ? 'decoupled' : oneOf('decay', o.decay, ['coupled', 'decoupled'])
   if (optimiser === 'adamw' && decay === 'coupled') {
@@ -85,7 +76,7 @@ export function settings(o: TrainOptions): Settings {
     milestones: milestones(o.milestones),
     rampShape: oneOf('rampShape', o.rampShape, ['linear', 'cubic']),
     supermask: o.supermask === 'none' ? 'none' : supermask(o.supermask),
-    augment,
+    augment: augmentation(o.augment),
     ...(o.distill && { distill: distill(o.distill) }),
   }
   checkData(s)

@@ -232,7 +232,7 @@ describe('train', () => {
     const { levels, constant } = result.tensors[node.name]
     const weights = { [node.name]: Float64Array.from(levels, (l) => l * constant) }
     const x = Float64Array.from(data.images, (v) => v / 255)
-    const y = nodeForward(node, x, [1, 8, 8], [4, 8, 8], 96, { weights, norms: {} })
+    const y = nodeForward(node, [x], [1, 8, 8], [4, 8, 8], 96, { weights, norms: {} })
     result.norms.bn1.mean.forEach((mean, c) => {
       const row = y.subarray(c * 96 * 64, (c + 1) * 96 * 64)
       expect(mean).toBeCloseTo(row.reduce((a, b) => a + b, 0) / row.length, 4)

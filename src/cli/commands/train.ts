@@ -18,7 +18,7 @@ import {
 import { WhiteDwarfError } from '../../errors.js'
 import { encodeModel } from '../../format.js'
 import { InferenceSession, Tensor } from '../../index.js'
-import { ARCH_SYNTAX, parseArch } from '../arch.js'
+import { ARCH_HELP, ARCH_SYNTAX, parseArch } from '../arch.js'
 import type { Arguments } from '../args.js'
 import { classify } from '../classify.js'
 import type { Command, CommandContext } from '../command.js'
@@ -140,7 +140,7 @@ export const train: Command = {
     { name: 'data', value: 'FOLDER', help: 'folder with MNIST-like IDX files (training and test images and labels)' },
     { name: 'out', value: 'FILE', help: 'the model file to write' },
     { name: 'preset', value: 'NAME', help: presetNames.join(', ') },
-    { name: 'arch', value: 'NET', help: `another network: ${ARCH_SYNTAX}` },
+    { name: 'arch', value: 'NET', help: `another network, one of\n${ARCH_HELP}` },
     ...recipeOptions,
     { name: 'teacher', value: 'FILE', help: 'a model whose scores of the training images are learned too' },
     { name: 'alpha', value: 'X', help: "the teacher's share of the loss, 0 to 1, default 0.5" },
