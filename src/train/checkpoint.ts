@@ -153,7 +153,8 @@ function isHeader(h: unknown): h is Header {
 }
 
 /**
- * Puts a fresh state where the checkpoint was taken. Everything is checked before anything is changed.
+ * Puts a fresh state where the checkpoint was taken. Everything is checked before anything is changed. Each part does it all,
+ * after which the memory is the same whoever comes last.
  * @param steps of the whole training
  * @throws WhiteDwarfError E_FORMAT (no checkpoint, damaged, another version), E_OPTION (of a training with other options or data,
  * naming the first that differs)
@@ -183,7 +184,8 @@ export function restore(state: TrainState, s: Settings, bytes: Uint8Array, steps
   }
   state.step = header.step
   state.rng.state = header.rng
-  state.weights.restored(header.numbers)
+  state.weights.numbers = header.numbers
+  state.weights.install()
   state.meter.sums = header.meter
   state.history.push(...header.history)
   state.clock = new Clock(header.seconds, header.testing)

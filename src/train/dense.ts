@@ -30,11 +30,9 @@ export class DenseWeights implements TrainableWeights {
   refresh(): void {}
 
   /** The optimiser moves the network's weights themselves. */
-  apply(): void {
-    this.net.prepare()
-  }
+  apply(): void {}
 
-  restored(): void {
+  install(): void {
     this.net.prepare()
   }
 

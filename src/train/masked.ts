@@ -119,29 +119,25 @@ export class MaskedWeights implements TrainableWeights {
       t.constant = Math.fround(layerConstant(fanIn, squares, n))
       kernels.weights_from_levels(t.levels, n, t.constant, weights)
     }
-    this.prepare()
   }
 
-  /** The constants: levels and thresholds lie in the memory. */
+  install(): void {
+    for (const { weights, levels, constant } of this.tensors) {
+      const nonzeros = this.net.mem.kernels.count_nonzero_i8(levels, weights.n)
+      weights.sparse = { levels, maxLevel: this.mask.coats, constant, nonzeros }
+    }
+    this.net.prepare()
+  }
+
+  /** The constants. */
   get numbers(): readonly number[] {
     return this.tensors.map((t) => t.constant)
   }
 
-  restored(constants: readonly number[]): void {
+  set numbers(constants: readonly number[]) {
     this.tensors.forEach((t, i) => {
       t.constant = constants[i]
     })
-    this.prepare()
-  }
-
-  /** Hands the levels to the network. */
-  private prepare(): void {
-    const { mem } = this.net
-    for (const { weights, levels, constant } of this.tensors) {
-      const nonzeros = mem.kernels.count_nonzero_i8(levels, weights.n)
-      weights.sparse = { levels, maxLevel: this.mask.coats, constant, nonzeros }
-    }
-    this.net.prepare()
   }
 
   trained(): Pick<TrainedNetwork, 'tensors'> {

@@ -65,6 +65,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
 /** What follows the last step: averages become the result, and batch normalisation is measured with it. */
 async function finish(state: TrainState, s: Settings, turns: Turns): Promise<void> {
+  state.net.mem.part.barrier()
   state.averages?.norms.install()
   const count = Math.min(s.statistics, state.order.length)
   await recalibrate(state.net, state.feeder, s.train, state.order, count, turns)
