@@ -154,8 +154,9 @@ export class MaskedWeights implements TrainableWeights {
 
   /** Share of all levels that are not zero, as `apply` left them. */
   density(): number {
+    const { kernels } = this.net.mem
     const all = this.tensors.reduce((sum, { weights }) => sum + weights.n, 0)
-    return this.tensors.reduce((sum, { weights }) => sum + (weights.sparse?.nonzeros ?? 0), 0) / all
+    return this.tensors.reduce((sum, t) => sum + kernels.count_nonzero_i8(t.levels, t.weights.n), 0) / all
   }
 }
 
