@@ -56,11 +56,6 @@ export interface SupermaskOptions {
    * 'kaiming-uniform': U(-b, b), b^2 = 1 / fan-in, as edge-popup. Default 'he-normal'.
    */
   readonly init?: 'he-normal' | 'xavier-uniform' | 'kaiming-uniform'
-  /**
-   * 'coupled': weight decay is added to the gradient. 'decoupled': each step takes rate * decay of every score away, past
-   * the momentum. Default 'coupled'.
-   */
-  readonly decay?: 'coupled' | 'decoupled'
   /** Whether the gradient of a score is divided by the number of coats. Default false. */
   readonly normalise?: boolean
 }
@@ -81,7 +76,6 @@ export function supermask(options: SupermaskOptions = {}): Supermask {
     frozen: { pruned: 0, locked: 0, seed: 1, ...options.frozen },
     signs: options.signs ?? 'learned',
     init: options.init ?? 'he-normal',
-    decay: options.decay ?? 'coupled',
     normalise: options.normalise ?? false,
   }
   checkOneOf('coats', mask.coats, [1, 3, 7])
@@ -89,7 +83,6 @@ export function supermask(options: SupermaskOptions = {}): Supermask {
   checkOneOf('thresholds', mask.thresholds, ['linear', 'uniform', 'adaptive'])
   checkOneOf('allocation', mask.allocation, ['uniform', 'erk'])
   checkOneOf('init', mask.init, ['he-normal', 'xavier-uniform', 'kaiming-uniform'])
-  checkOneOf('decay', mask.decay, ['coupled', 'decoupled'])
   checkOneOf('normalise', mask.normalise, [true, false])
   checkDensity('density', mask.density)
   for (const [name, density] of Object.entries(mask.densities)) checkDensity(`densities['${name}']`, density)

@@ -10,6 +10,7 @@ import { Feeder } from './feeder.js'
 import { Network } from './network.js'
 import { type ConstantBits, quantiseWeighted } from './quantise.js'
 import type { TrainedNetwork, TrainedTensor } from './trained.js'
+import { Turns } from './turns.js'
 
 export interface ExportOptions {
   /** Images on which activation ranges are measured: training images, never test ones. */
@@ -20,12 +21,13 @@ export interface ExportOptions {
   readonly scaleBits?: ConstantBits
   /** Default 8. */
   readonly biasBits?: ConstantBits
+  readonly signal?: AbortSignal
 }
 
 /**
  * The model of a trained network, its nodes renamed canonically (fold.ts). Ranges are the largest |x| seen, with the
  * quantised constants.
- * @throws WhiteDwarfError E_GRAPH when batch normalisation cannot be folded, E_OPTION, E_DATA
+ * @throws WhiteDwarfError E_GRAPH when batch normalisation cannot be folded, E_OPTION, E_DATA, E_ABORTED
  */
 export async function exportModel(trained: TrainedNetwork, options: ExportOptions): Promise<Model> {
   const { calibration, calibrationImages = 2048, scaleBits = 8, biasBits = 8 } = options
@@ -37,6 +39,9 @@ export async function exportModel(trained: TrainedNetwork, options: ExportOption
     if (bits !== 'f16' && !(Number.isInteger(bits) && bits >= 1 && bits <= 8)) {
       throw new WhiteDwarfError('E_OPTION', `${name} must be a whole number from 1 to 8, or 'f16', got ${String(bits)}`)
     }
+  }
+  if (trained.weights !== undefined) {
+    throw new WhiteDwarfError('E_OPTION', 'trained without a supermask: there are no levels to export')
   }
   const folded = foldGraph(trained.graph)
   const tensors: Record<string, LevelTensor> = {}
@@ -63,7 +68,12 @@ export async function exportModel(trained: TrainedNetwork, options: ExportOption
   const feeder = new Feeder(net)
   installModel(net, trained, folded, { tensors, layers })
   const images = slice(calibration, 0, Math.min(calibrationImages, calibration.labels.length))
-  return { graph: folded.graph, tensors, layers, ranges: measureRanges(net, feeder, images, folded) }
+  return {
+    graph: folded.graph,
+    tensors,
+    layers,
+    ranges: await measureRanges(net, feeder, images, folded, new Turns(options.signal)),
+  }
 }
 
 /**
@@ -98,11 +108,17 @@ function installModel(
     tensors[original] = { ...trained.tensors[original], levels: model.tensors[name].levels, constant }
     if (norm !== undefined) installConstants(net, norm, scale, bias)
   }
-  installWeights(net, tensors)
+  installWeights(net, { tensors })
 }
 
 /** Largest |x| of every value that a weighted node or an average pool consumes. */
-function measureRanges(net: Network, feeder: Feeder, data: DataSet, { graph, values }: Folded): Record<string, number> {
+async function measureRanges(
+  net: Network,
+  feeder: Feeder,
+  data: DataSet,
+  { graph, values }: Folded,
+  turns: Turns,
+): Promise<Record<string, number>> {
   const consumed = new Set(graph.nodes.filter((n) => isWeighted(n) || n.op === 'avgpool').map((n) => n.inputs[0]))
   const largest = new Map<string, number>()
   const measure = (original: string) => {
@@ -111,7 +127,7 @@ function measureRanges(net: Network, feeder: Feeder, data: DataSet, { graph, val
     const n = elements(net.shape(original)) * net.batch
     largest.set(name, Math.max(largest.get(name) ?? 0, net.mem.kernels.max_abs_f32(net.value(original).value, n)))
   }
-  forEachBatch(net, feeder, data, () => measure(net.graph.inputs[0].name), measure)
+  await forEachBatch(net, feeder, data, () => measure(net.graph.inputs[0].name), turns, measure)
   return Object.fromEntries([...largest].map(([name, max]) => [name, rangeCode(max)]))
 }
 
@@ -122,10 +138,10 @@ function measureRanges(net: Network, feeder: Feeder, data: DataSet, { graph, val
 export async function testModel(
   trained: TrainedNetwork,
   data: DataSet,
-  options: Pick<ExportOptions, 'scaleBits' | 'biasBits'> = {},
+  options: Pick<ExportOptions, 'scaleBits' | 'biasBits' | 'signal'> = {},
 ): Promise<number> {
   const model = await exportModel(trained, { ...options, calibration: slice(data, 0, 1) })
   const net = await Network.create(trained.graph, Math.min(128, data.labels.length))
   installModel(net, trained, foldGraph(trained.graph), model)
-  return accuracy(net, new Feeder(net), data)
+  return accuracy(net, new Feeder(net), data, new Turns(options.signal))
 }

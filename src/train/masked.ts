@@ -1,4 +1,4 @@
-/** Scores, signs and optimiser state of every weight tensor of a network: the supermask in training. */
+/** Scores, signs and levels of every weight tensor of a network: the supermask in training. */
 import { layerDensities } from '../compress/densities.js'
 import { drawFrozen, layerConstant } from '../compress/levels.js'
 import type { Supermask } from '../compress/supermask.js'
@@ -7,11 +7,12 @@ import { WhiteDwarfError } from '../errors.js'
 import { seededSigns } from '../format/signs.js'
 import { Rng } from '../rng.js'
 import type { Network, WeightBuffers } from './network.js'
+import type { TrainedNetwork, TrainedTensor } from './trained.js'
+import type { Parameter, TrainableWeights } from './weights.js'
 
 interface MaskedTensor {
   readonly weights: WeightBuffers
   readonly scores: number
-  readonly velocity: number
   readonly levels: number
   /** Address of i8 signs; 0 when all are learned. */
   readonly signs: number
@@ -27,15 +28,16 @@ interface MaskedTensor {
   constant: number
 }
 
-export class MaskedWeights {
+export class MaskedWeights implements TrainableWeights {
   readonly tensors: readonly MaskedTensor[]
+  /** The scores. The gradient of a weight, constant * level, reaches its score as if the level were the score. */
+  readonly parameters: readonly Parameter[]
   private readonly net: Network
   private readonly mask: Supermask
   /** Tensors whose scores compete with each other. */
   private readonly groups: readonly (readonly MaskedTensor[])[]
-  /** Addresses of counters of magnitudes, see assembly/train/magnitudes.ts. */
-  private readonly upper: number
-  private readonly lower: number
+  /** Address of counters of magnitudes, 32768 and 65536 u32 (assembly/train/magnitudes.ts); 0 until they are needed. */
+  private counters = 0
 
   /** @throws WhiteDwarfError E_OPTION when `densities` names a node that has no weights of its own */
   constructor(net: Network, mask: Supermask, rng: Rng) {
@@ -43,14 +45,21 @@ export class MaskedWeights {
     this.net = net
     this.mask = mask
     checkNames(net, mask)
-    this.upper = mem.words(32768)
-    this.lower = mem.words(65536)
     const frozenRng = new Rng(mask.frozen.seed)
     const competing = mem.words(mask.coats)
     this.tensors = net.weighted.map((weights) => {
       const alone = mask.scope !== 'global' || Object.hasOwn(mask.densities, weights.name)
       return createTensor(net, weights, mask, alone ? mem.words(mask.coats) : competing, rng, frozenRng)
     })
+    this.parameters = this.tensors.map((t) => ({
+      values: t.scores,
+      gradient: t.weights.grad,
+      n: t.weights.n,
+      signs: t.signs,
+      get scale() {
+        return mask.normalise ? t.constant / mask.coats : t.constant
+      },
+    }))
     this.groups = [...new Set(this.tensors.map((t) => t.thresholds))].map((thresholds) =>
       this.tensors.filter((t) => t.thresholds === thresholds),
     )
@@ -77,8 +86,10 @@ export class MaskedWeights {
   /** Counts the magnitudes of tensors together. The counters are good until the next call. */
   private count(tensors: readonly MaskedTensor[]): MagnitudeCounts {
     const { mem } = this.net
-    const upper = mem.u32(this.upper, 32768).fill(0)
-    for (const t of tensors) mem.kernels.count_magnitudes(t.scores, t.weights.n, t.scale, t.frozen, this.upper)
+    if (this.counters === 0) this.counters = mem.words(32768 + 65536)
+    const [first, second] = [this.counters, this.counters + 4 * 32768]
+    const upper = mem.u32(first, 32768).fill(0)
+    for (const t of tensors) mem.kernels.count_magnitudes(t.scores, t.weights.n, t.scale, t.frozen, first)
     if (upper.subarray(FIRST_NOT_FINITE).some((n) => n > 0)) {
       throw new WhiteDwarfError(
         'E_DATA',
@@ -86,8 +97,8 @@ export class MaskedWeights {
       )
     }
     const lower = (prefix: number) => {
-      const counts = mem.u32(this.lower, 65536).fill(0)
-      for (const t of tensors) mem.kernels.count_within(t.scores, t.weights.n, t.scale, t.frozen, prefix, this.lower)
+      const counts = mem.u32(second, 65536).fill(0)
+      for (const t of tensors) mem.kernels.count_within(t.scores, t.weights.n, t.scale, t.frozen, prefix, second)
       return counts
     }
     return { upper, lower }
@@ -109,27 +120,38 @@ export class MaskedWeights {
     }
   }
 
-  /** One optimiser step on the scores. */
-  update(rate: number, momentum: number, decay: number): void {
-    const { kernels } = this.net.mem
-    const { mask } = this
-    const coupled = mask.decay === 'coupled'
-    for (const { weights, scores, velocity, signs, constant } of this.tensors) {
-      const { n, grad } = weights
-      const slope = mask.normalise ? constant / mask.coats : constant
-      if (!coupled) kernels.shrink_f32(scores, n, 1 - rate * decay)
-      kernels.sgd_f32(scores, grad, velocity, n, rate, momentum, coupled ? decay : 0, slope, signs)
-    }
-  }
-
-  /** Share of all levels that are not zero, as `apply` left them. */
-  density(): number {
+  /** Scope 'fixed': share of all levels that are not zero, as `apply` left them. */
+  density(): number | undefined {
+    if (this.mask.scope !== 'fixed') return undefined
     let [kept, all] = [0, 0]
     for (const { weights, levels } of this.tensors) {
       all += weights.n
       for (const level of this.net.mem.i8(levels, weights.n)) if (level !== 0) kept++
     }
     return kept / all
+  }
+
+  /** The constants: levels and thresholds lie in the memory. */
+  get numbers(): readonly number[] {
+    return this.tensors.map((t) => t.constant)
+  }
+
+  set numbers(constants: readonly number[]) {
+    this.tensors.forEach((t, i) => {
+      t.constant = constants[i]
+    })
+  }
+
+  trained(): Pick<TrainedNetwork, 'tensors'> {
+    const { coats, signs } = this.mask
+    const copy = ({ weights, levels, constant }: MaskedTensor): TrainedTensor => ({
+      shape: weights.shape,
+      maxLevel: coats,
+      levels: this.net.mem.i8(levels, weights.n).slice(),
+      constant,
+      ...(signs !== 'learned' && { signSeed: signs }),
+    })
+    return { tensors: Object.fromEntries(this.tensors.map((t) => [t.weights.name, copy(t)])) }
   }
 }
 
@@ -157,7 +179,6 @@ function createTensor(
   const tensor = {
     weights,
     scores: mem.words(n),
-    velocity: mem.words(n),
     levels: mem.bytes(n),
     signs: mask.signs !== 'learned' || isFrozen ? mem.bytes(n) : 0,
     frozen: isFrozen ? mem.bytes(n) : 0,
@@ -168,7 +189,6 @@ function createTensor(
   const scores = mem.f32(tensor.scores, n)
   const draw = scoreGenerator(mask, weights, rng)
   for (let i = 0; i < n; i++) scores[i] = draw()
-  mem.f32(tensor.velocity, n).fill(0)
   let locked = 0
   if (isFrozen) {
     const drawn = drawFrozen(n, mask.frozen, frozenRng)

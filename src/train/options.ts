@@ -1,139 +1,95 @@
-/** What `train` can be told, with defaults and checks. */
-import { type Supermask, type SupermaskOptions, supermask } from '../compress/supermask.js'
-import { WhiteDwarfError } from '../errors.js'
+/** What `train` can be told. */
+import type { SupermaskOptions } from '../compress/supermask.js'
 import type { Graph } from '../graph/ir.js'
 import type { Augmentation } from './augment.js'
 import type { DataSet } from './dataset.js'
+import type { DistillOptions } from './distill.js'
+import type { DecayKind, OptimiserName } from './optimiser.js'
+import type { ProgressEvent } from './progress.js'
+import type { RampShape, RateSchedule } from './schedule.js'
 
 export interface TrainOptions {
   readonly graph: Graph
   readonly train: DataSet
   /** Measured after every `testEvery` epochs and after the last; never learned from. */
   readonly test?: DataSet
-  readonly supermask?: SupermaskOptions
+  /** 'none' trains plain f32 weights: a teacher, or a dense network to compare with. It cannot be exported. */
+  readonly supermask?: SupermaskOptions | 'none'
+
   /** Passes over the training set. 1..10000, default 20. */
   readonly epochs?: number
   /** Examples per step. 2..4096, default 128. Examples beyond the last full batch of an epoch wait for another one. */
   readonly batch?: number
-  /** Peak learning rate. Above 0, at most 100; default 0.4. Large is right: it sets how far scores travel. */
+
+  /**
+   * 'sgd' with Nesterov momentum (default), or 'adamw' (Loshchilov and Hutter, "Decoupled weight decay regularization",
+   * ICLR 2019).
+   */
+  readonly optimiser?: OptimiserName
+  /**
+   * Peak learning rate. Above 0, at most 100; default 0.4, with AdamW 0.01. Large is right for scores: it sets how far they
+   * travel.
+   */
   readonly learningRate?: number
-  /** Nesterov momentum, 0..0.999, default 0.9. */
+  /** Learning rate of batch normalisation, as a factor of the scores'. 0..1000, default 1. */
+  readonly normRate?: number
+  /** Nesterov momentum of SGD, 0..0.999, default 0.9. */
   readonly momentum?: number
-  /** On scores only, coupled (added to the gradient). 0..1, default 1e-4. */
+  /** AdamW's decay of the mean gradient, 0..0.9999, default 0.9. */
+  readonly beta1?: number
+  /** AdamW's decay of the mean squared gradient, 0..0.99999, default 0.999. */
+  readonly beta2?: number
+  /** AdamW's smallest divisor. 1e-12..1, default 1e-8. */
+  readonly epsilon?: number
+  /** On scores only. 0..1, default 1e-4. */
   readonly weightDecay?: number
+  /**
+   * 'coupled' adds weightDecay * score to the gradient (the default with SGD); 'decoupled' takes learning rate * weightDecay *
+   * score off the score itself (AdamW's only way).
+   */
+  readonly decay?: DecayKind
+  /** Largest norm of all gradients together; larger ones are scaled down. 0..1e6, default 0: no limit. */
+  readonly clip?: number
   /** 0..0.9, default 0.05. */
   readonly labelSmoothing?: number
-  /** Share of all steps in which the learning rate rises from 0. 0..0.5, default 0. The rest is a cosine to 0. */
+  /** A teacher to learn from besides the labels. */
+  readonly distill?: DistillOptions
+
+  /** How the learning rate goes after its warm-up. Default 'cosine', to 0. */
+  readonly schedule?: RateSchedule
+  /** Share of all steps in which the learning rate rises from 0; with 'one-cycle' 0 means 0.3. 0..0.5, default 0. */
   readonly warmup?: number
+  /** Schedule 'step': shares of all steps at which the rate is multiplied by `gamma`, ascending. Default [0.5, 0.75]. */
+  readonly milestones?: readonly number[]
+  /** Schedules 'step' and 'exponential': the factor at each milestone, or over the whole training. Above 0 to 1, default 0.1. */
+  readonly gamma?: number
   /** Share of all steps in which the density falls from 1 to its target. 0..1, default 0.5. */
   readonly ramp?: number
+  /** 'linear' (default), or 'cubic': fast at first. */
+  readonly rampShape?: RampShape
   /** Share of all steps, at the end, in which the levels stay as they are and only batch normalisation learns. 0..0.9, default 0. */
   readonly freeze?: number
   /** Steps between two choices of thresholds. 1..1000, default 10. */
   readonly refresh?: number
+  /**
+   * Exponential moving average of scores and batch normalisation: its decay per step, for example 0.999. The last choice of
+   * levels and the result are the averages'. 0..0.99999, default 0: none.
+   */
+  readonly ema?: number
   readonly augment?: Augmentation
   /**
    * Training images, not augmented, on which the running statistics of batch normalisation are measured after the last step; 0
    * keeps those of training. Default 20000, or all if there are fewer.
    */
   readonly statistics?: number
-  /** Epochs between two measurements on the test set. Default 1. */
-  readonly testEvery?: number
   /** Whole number; determines every bit of the result. Default 1. */
   readonly seed?: number
+
+  /** Epochs between two measurements on the test set. Default 1. */
+  readonly testEvery?: number
   /** Steps between two progress events. Default 20. */
   readonly progressEvery?: number
   readonly onProgress?: (event: ProgressEvent) => void
+  /** When it aborts, a last checkpoint is handed out, then `train` throws E_ABORTED. */
   readonly signal?: AbortSignal
-}
-
-export interface ProgressEvent {
-  /** From 1. */
-  readonly epoch: number
-  readonly epochs: number
-  /** Steps done, and in all. */
-  readonly step: number
-  readonly steps: number
-  /** Mean over the steps since the last event. */
-  readonly loss: number
-  /** Of the training batches since the last event, 0..1. */
-  readonly trainAccuracy: number
-  readonly learningRate: number
-  readonly density: number
-  readonly imagesPerSecond: number
-  readonly secondsLeft: number
-  /** On events at the end of an epoch that measured it: share of the test set that is right, 0..1. */
-  readonly testAccuracy?: number
-}
-
-export interface Settings
-  extends Omit<Required<TrainOptions>, 'supermask' | 'augment' | 'test' | 'onProgress' | 'signal'> {
-  readonly supermask: Supermask
-  readonly augment: Required<Augmentation>
-  readonly test?: DataSet
-  readonly onProgress?: (event: ProgressEvent) => void
-  readonly signal?: AbortSignal
-}
-
-interface Range {
-  readonly value: number
-  readonly min: number
-  readonly max: number
-  readonly whole?: boolean
-}
-
-/** @throws WhiteDwarfError E_OPTION naming the option and its range */
-export function settings(o: TrainOptions): Settings {
-  const numbers = {
-    epochs: range(o.epochs, 20, 1, 10000, true),
-    batch: range(o.batch, 128, 2, 4096, true),
-    learningRate: range(o.learningRate, 0.4, Number.MIN_VALUE, 100),
-    momentum: range(o.momentum, 0.9, 0, 0.999),
-    weightDecay: range(o.weightDecay, 1e-4, 0, 1),
-    labelSmoothing: range(o.labelSmoothing, 0.05, 0, 0.9),
-    warmup: range(o.warmup, 0, 0, 0.5),
-    ramp: range(o.ramp, 0.5, 0, 1),
-    freeze: range(o.freeze, 0, 0, 0.9),
-    refresh: range(o.refresh, 10, 1, 1000, true),
-    statistics: range(o.statistics, 20000, 0, 2 ** 31, true),
-    testEvery: range(o.testEvery, 1, 1, 10000, true),
-    progressEvery: range(o.progressEvery, 20, 1, 1e6, true),
-    seed: range(o.seed, 1, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, true),
-  }
-  const augment = {
-    shift: range(o.augment?.shift, 0, 0, 32, true),
-    rotate: range(o.augment?.rotate, 0, 0, 180),
-    scale: range(o.augment?.scale, 0, 0, 0.9),
-    shear: range(o.augment?.shear, 0, 0, 1),
-  }
-  return {
-    graph: o.graph,
-    train: o.train,
-    ...(o.test && { test: o.test }),
-    ...(o.onProgress && { onProgress: o.onProgress }),
-    ...(o.signal && { signal: o.signal }),
-    ...checked(numbers, ''),
-    supermask: supermask(o.supermask),
-    augment: checked(augment, 'augment.'),
-  }
-}
-
-function range(value: number | undefined, fallback: number, min: number, max: number, whole = false): Range {
-  return { value: value ?? fallback, min, max, whole }
-}
-
-function checked<K extends string>(ranges: Record<K, Range>, prefix: string): Record<K, number> {
-  const out = {} as Record<K, number>
-  for (const [name, { value, min, max, whole }] of Object.entries(ranges) as [K, Range][]) {
-    const fits = typeof value === 'number' && value >= min && value <= max && (!whole || Number.isInteger(value))
-    if (!fits) {
-      const least = min === Number.MIN_VALUE ? 'above 0' : `from ${min}`
-      throw new WhiteDwarfError(
-        'E_OPTION',
-        `${prefix}${name} must be a ${whole ? 'whole ' : ''}number ${least} to ${max}, got ${String(value)}`,
-      )
-    }
-    out[name] = value
-  }
-  return out
 }

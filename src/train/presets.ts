@@ -1,4 +1,6 @@
 /** Named recipes: everything that determines a training but the data. */
+
+import type { SupermaskOptions } from '../compress/supermask.js'
 import { lenet, mlp } from '../graph/builders.js'
 import type { Graph } from '../graph/ir.js'
 import type { ExportOptions } from './export.js'
@@ -8,7 +10,9 @@ export interface Preset {
   /** One line for people. */
   readonly title: string
   readonly graph: () => Graph
-  readonly options: Omit<TrainOptions, 'graph' | 'train' | 'test' | 'onProgress' | 'signal'>
+  readonly options: Omit<TrainOptions, 'graph' | 'train' | 'test' | 'supermask' | 'onProgress' | 'signal'> & {
+    readonly supermask: SupermaskOptions
+  }
   readonly export: Pick<ExportOptions, 'scaleBits' | 'biasBits'>
 }
 

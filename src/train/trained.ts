@@ -28,4 +28,6 @@ export interface TrainedNetwork {
   readonly tensors: Readonly<Record<string, TrainedTensor>>
   /** Batchnorm node -> its constants. */
   readonly norms: Readonly<Record<string, TrainedNorm>>
+  /** Without a supermask: weighted node -> its f32 weights, [out, in, kh, kw] or [out, in]; `tensors` is then empty. */
+  readonly weights?: Readonly<Record<string, Float32Array>>
 }

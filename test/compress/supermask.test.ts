@@ -33,7 +33,6 @@ describe('supermask options', () => {
       frozen: { pruned: 0, locked: 0, seed: 1 },
       signs: 'learned',
       init: 'he-normal',
-      decay: 'coupled',
       normalise: false,
     })
   })
@@ -51,7 +50,6 @@ describe('supermask options', () => {
     [{ frozen: { pruned: 0.5 }, density: 0.6 }, /at most 1 - frozen.pruned \(0.5\)/],
     [{ frozen: { seed: 0.5 } }, /supermask.frozen.seed/],
     [{ init: 'zero' as 'he-normal' }, /supermask.init/],
-    [{ decay: 'none' as 'coupled' }, /supermask.decay/],
     [{ normalise: 1 as unknown as boolean }, /supermask.normalise must be true or false/],
   ])('refuses %j', (options, message) => {
     expect(() => supermask(options)).toThrow(message)

@@ -238,9 +238,21 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
       const trits = (layout: Layout) => layout.i8(Array.from({ length: n }, () => layout.rng.below(3) - 1))
       for (const signed of [false, true]) {
         const signs = (layout: Layout) => (signed ? trits(layout) : 0)
-        check(module, row('sgd_f32'), n, (layout) => ({
-          args: [normals(layout, n), normals(layout, n), normals(layout, n), n, 0.1, 0.9, 1e-3, 0.37, signs(layout)],
-        }))
+        for (const [decay, keep] of [
+          [1e-3, 1],
+          [0, 0.99],
+        ]) {
+          check(module, row('sgd_f32'), n, (layout) => {
+            const [p, gradient, v] = [1, 2, 3].map(() => normals(layout, n))
+            return { args: [p, gradient, v, n, 0.1, 0.9, decay, keep, 0.37, signs(layout)] }
+          })
+        }
+        check(module, row('adamw_f32'), n, (layout) => {
+          const [p, gradient, m] = [1, 2, 3].map(() => normals(layout, n))
+          const v = layout.f32(Array.from({ length: n }, () => layout.rng.float()))
+          const step = [0.01, 0.9, 0.999, 1.7, 1e-8]
+          return { args: [p, gradient, m, v, n, ...step, 0.999, 0.37, signs(layout)] }
+        })
         for (const coats of [1, 3, 7]) {
           check(module, row('levels_from_scores'), n, (layout) => {
             const thresholds = layout.f32(Array.from({ length: coats }, (_, i) => 0.3 * (i + 1)))
@@ -269,10 +281,11 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
           return { args: [scores, n, 1, signs(layout), 0x3fc0, layout.u32(new Array(65536).fill(0))] }
         })
       }
+      check(module, row('ema_f32'), n, (layout) => ({ args: [normals(layout, n), normals(layout, n), n, 0.03] }))
+      check(module, row('sum_squares_f32'), n, (layout) => ({ args: [normals(layout, n), n] }))
       check(module, row('weights_from_levels'), n, (layout) => ({
         args: [layout.i8(Array.from({ length: n }, (_, i) => (i % 15) - 7)), n, 0.123, layout.reserve(4 * n)],
       }))
-      check(module, row('shrink_f32'), n, (layout) => ({ args: [normals(layout, n), n, 0.97] }))
     })
   }
 
@@ -351,6 +364,24 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
           return {
             args: [z, layout.reserve(4 * classes * pitch), labels, classes, n, pitch, smoothing, layout.reserve(12)],
           }
+        })
+      }
+    }
+  })
+
+  it('distill_loss_f32 equals its reference, from even to extreme scores', () => {
+    for (const range of [0, 1, 30, 1000]) {
+      for (const [smoothing, alpha, temperature] of [
+        [0, 0, 1],
+        [0.1, 0.7, 4],
+        [0, 1, 0.5],
+      ]) {
+        check(module, row('distill_loss_f32'), range + 1, (layout) => {
+          const [classes, n, pitch] = [5, 7, 9]
+          const [z, teacher] = [1, 2].map(() => layout.lanes('f32', classes * pitch, range))
+          const labels = layout.bytes(Uint8Array.from({ length: n }, () => layout.rng.below(classes)))
+          const [dz, out] = [layout.reserve(4 * classes * pitch), layout.reserve(12)]
+          return { args: [z, teacher, dz, labels, classes, n, pitch, smoothing, alpha, temperature, out] }
         })
       }
     }

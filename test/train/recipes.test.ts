@@ -54,8 +54,8 @@ describe.skipIf(!existsSync(folder))('recipes on MNIST', { timeout: 60_000 }, ()
   it('fixed thresholds: the density is an outcome, the lower the stronger the decay', async () => {
     const signed = (weightDecay: number) =>
       run(
-        { scope: 'fixed', threshold: 0.4, init: 'xavier-uniform', decay: 'decoupled' },
-        { learningRate: 0.4, weightDecay, labelSmoothing: 0 },
+        { scope: 'fixed', threshold: 0.4, init: 'xavier-uniform' },
+        { decay: 'decoupled', learningRate: 0.4, weightDecay, labelSmoothing: 0 },
       )
     const weak = await signed(0.001)
     const strong = await signed(0.03)

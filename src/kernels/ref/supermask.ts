@@ -1,4 +1,4 @@
-/** Scalar references of assembly/train/levels.ts, magnitudes.ts and sgd.ts. */
+/** Scalar references of assembly/train/levels.ts and magnitudes.ts. */
 import type { Mem } from '../row.js'
 
 const { fround } = Math
@@ -121,36 +121,4 @@ export function countWithin(
   eachKey(mem, scores, n, scale, frozen, (key) => {
     if (key >>> 16 === prefix) mem.u32[counts / 4 + (key & 65535)]++
   })
-}
-
-export function sgd(
-  { f32, i8 }: Mem,
-  p: number,
-  gradient: number,
-  v: number,
-  n: number,
-  rate: number,
-  momentum: number,
-  decay: number,
-  scale: number,
-  signs: number,
-): undefined {
-  rate = fround(rate)
-  momentum = fround(momentum)
-  decay = fround(decay)
-  scale = fround(scale)
-  for (let i = 0; i < n; i++) {
-    const old = f32[p / 4 + i]
-    let slope = fround(f32[gradient / 4 + i] * scale)
-    const given = signs ? i8[signs + i] : 0
-    if (given !== 0 && given < 0 !== old < 0) slope = -slope
-    const g = fround(slope + fround(decay * old))
-    const speed = fround(fround(momentum * f32[v / 4 + i]) + g)
-    f32[v / 4 + i] = speed
-    f32[p / 4 + i] = old - fround(rate * fround(g + fround(momentum * speed)))
-  }
-}
-
-export function shrink({ f32 }: Mem, p: number, n: number, factor: number): undefined {
-  for (let i = 0; i < n; i++) f32[p / 4 + i] *= fround(factor)
 }

@@ -1,4 +1,6 @@
 import { conv, convPack, convWeightGrad, pad } from '../ref/conv.js'
+import { distillLoss, softmaxLoss } from '../ref/loss.js'
+import { adamw, ema, sgd, sumSquares } from '../ref/optimisers.js'
 import * as supermask from '../ref/supermask.js'
 import * as ref from '../ref/train.js'
 import type { KernelRow } from '../row.js'
@@ -12,10 +14,10 @@ const ROW_SUMS = 'Sums of rows in the order stated in assembly/train/batchnorm.t
 const NORM_STATE = 'state: f32 gamma, beta, running mean, running variance, mean, inverse deviation, `channels` each.'
 const POOL_SHAPE =
   'shape: i32 planes, height, width, outHeight, outWidth, kernelY, kernelX, strideY, strideX, padTop, padLeft.'
+const SIGNS = 'signs: i8, or 0; where it is not 0, sign is signs[i] times the sign of p, else 1.'
+const GIVEN_SIGNS = 'signs: i8, or 0; where it is 0 the sign is the score’s.'
 const CONV_SHAPE =
   'shape: u32 images, x bytes per image, y bytes per image, groups, group table, rows, y bytes per row, taps, tap table, '
-
-const SIGNS = 'signs: i8, or 0; where it is 0 the sign is the score’s.'
 
 export const trainRows: readonly KernelRow[] = [
   ...family('convolution, training', [
@@ -138,7 +140,16 @@ export const trainRows: readonly KernelRow[] = [
       formula: 'smoothed cross-entropy of softmax(z): dz = (softmax(z) - target) / n, the losses’ sum, hits',
       params: ['z', 'dz', 'labels', 'classes', 'n', 'pitch', 'smoothing', 'out'],
       contract: 'z[class * pitch + i]; dz may be z; labels u8; out: f64 sum of losses, i32 hits. f64 inside.',
-      reference: ref.softmaxLoss,
+      reference: softmaxLoss,
+    },
+    {
+      name: 'distill_loss_f32',
+      formula:
+        '(1 - alpha) * smoothed cross-entropy + alpha * T^2 * KL(softmax(teacher / T) || softmax(z / T)): dz, the losses’ sum, hits',
+      params: ['z', 'teacher', 'dz', 'labels', 'classes', 'n', 'pitch', 'smoothing', 'alpha', 'temperature', 'out'],
+      contract:
+        'z[class * pitch + i], teacher alike; dz may be z; labels u8; out: f64 sum of losses, i32 hits. f64 inside.',
+      reference: distillLoss,
     },
   ]),
   ...family('supermask', [
@@ -146,21 +157,21 @@ export const trainRows: readonly KernelRow[] = [
       name: 'levels_from_scores',
       formula: 'level = sign * number of thresholds that |score| * scale reaches',
       params: ['scores', 'n', 'scale', 'thresholds', 'coats', 'signs', 'levels'],
-      contract: `${SIGNS} levels: i8. Returns the sum of squared levels.`,
+      contract: `${GIVEN_SIGNS} levels: i8. Returns the sum of squared levels.`,
       reference: supermask.levelsFromScores,
     },
     {
       name: 'freeze_levels',
       formula: 'level = 0 where frozen is -1; a level of 0 becomes its sign where frozen is 1',
       params: ['scores', 'n', 'signs', 'frozen', 'levels'],
-      contract: `${SIGNS} frozen, levels: i8. Returns the sum of squared levels.`,
+      contract: `${GIVEN_SIGNS} frozen, levels: i8. Returns the sum of squared levels.`,
       reference: supermask.freezeLevels,
     },
     {
       name: 'fill_rows',
       formula: 'the largest scores of every row with fewer than `least` non-zero levels get levels of 1',
       params: ['scores', 'rows', 'cols', 'least', 'signs', 'frozen', 'levels'],
-      contract: `${SIGNS} frozen: i8, or 0; where it is -1 the level stays 0. Returns how many levels it changed.`,
+      contract: `${GIVEN_SIGNS} frozen: i8, or 0; where it is -1 the level stays 0. Returns how many levels it changed.`,
       reference: supermask.fillRows,
     },
     {
@@ -188,17 +199,33 @@ export const trainRows: readonly KernelRow[] = [
   ...family('optimiser', [
     {
       name: 'sgd_f32',
-      formula: 'g = gradient * scale * sign + decay * p; v = momentum * v + g; p -= rate * (g + momentum * v)',
-      params: ['p', 'gradient', 'v', 'n', 'rate', 'momentum', 'decay', 'scale', 'signs'],
-      contract: 'signs: i8, or 0; where it is not 0, sign is signs[i] times the sign of p, else 1.',
-      reference: supermask.sgd,
+      formula:
+        'g = gradient * scale * sign + decay * p; v = momentum * v + g; p = keep * p - rate * (g + momentum * v)',
+      params: ['p', 'gradient', 'v', 'n', 'rate', 'momentum', 'decay', 'keep', 'scale', 'signs'],
+      contract: SIGNS,
+      reference: sgd,
     },
     {
-      name: 'shrink_f32',
-      formula: 'p *= factor',
-      params: ['p', 'n', 'factor'],
-      contract: 'p: f32.',
-      reference: supermask.shrink,
+      name: 'adamw_f32',
+      formula:
+        'g = gradient * scale * sign; m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2; p = keep * p - rate * m / (sqrt(v) * root + epsilon)',
+      params: ['p', 'gradient', 'm', 'v', 'n', 'rate', 'beta1', 'beta2', 'root', 'epsilon', 'keep', 'scale', 'signs'],
+      contract: `${SIGNS} Bias corrections are the caller's, in rate and root.`,
+      reference: adamw,
+    },
+    {
+      name: 'ema_f32',
+      formula: 'average += share * (x - average)',
+      params: ['average', 'x', 'n', 'share'],
+      contract: 'The blocks do not overlap.',
+      reference: ema,
+    },
+    {
+      name: 'sum_squares_f32',
+      formula: 'sum of x^2',
+      params: ['x', 'n'],
+      contract: 'Returns an f64, summed in the order stated in assembly/train/optimisers.ts.',
+      reference: sumSquares,
     },
   ]),
   ...family('data', [

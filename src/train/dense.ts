@@ -1,0 +1,42 @@
+/** Plain f32 weights: training without a supermask, for teachers and for comparison. */
+import type { Rng } from '../rng.js'
+import type { Network } from './network.js'
+import type { TrainedNetwork } from './trained.js'
+import type { Parameter, TrainableWeights } from './weights.js'
+
+export class DenseWeights implements TrainableWeights {
+  readonly parameters: readonly Parameter[]
+  readonly numbers: readonly number[] = []
+  private readonly net: Network
+
+  /** Weights start as He-normal numbers. */
+  constructor(net: Network, rng: Rng) {
+    this.net = net
+    this.parameters = net.weighted.map(({ weights, grad, n }) => ({
+      values: weights,
+      gradient: grad,
+      n,
+      signs: 0,
+      scale: 1,
+    }))
+    for (const { weights, n, fanIn } of net.weighted) {
+      const spread = Math.sqrt(2 / fanIn)
+      const values = net.mem.f32(weights, n)
+      for (let i = 0; i < n; i++) values[i] = rng.normal() * spread
+    }
+  }
+
+  /** All weights stay. */
+  refresh(): void {}
+
+  /** The optimiser moves the network's weights themselves. */
+  apply(): void {}
+
+  trained(): Pick<TrainedNetwork, 'tensors' | 'weights'> {
+    const { mem, weighted } = this.net
+    return {
+      tensors: {},
+      weights: Object.fromEntries(weighted.map((w) => [w.name, mem.f32(w.weights, w.n).slice()])),
+    }
+  }
+}

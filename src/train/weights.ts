@@ -1,0 +1,27 @@
+/** What the training loop needs of a network's weights, whether they are levels chosen by scores or plain numbers. */
+import type { TrainedNetwork } from './trained.js'
+
+/** A block of f32 numbers that an optimiser moves: addresses, and n elements each. */
+export interface Parameter {
+  readonly values: number
+  readonly gradient: number
+  readonly n: number
+  /** Address of i8 signs by which the gradient reaches the size of a value; 0 for none. */
+  readonly signs: number
+  /** Factor on the gradient. */
+  readonly scale: number
+}
+
+export interface TrainableWeights {
+  readonly parameters: readonly Parameter[]
+  /** Chooses which weights stay, for a density, from the parameters as they are now. */
+  refresh(density: number): void
+  /** Writes the network's weights. */
+  apply(): void
+  /** Share of the weights that stay, where the density given to `refresh` does not determine it. */
+  readonly density?: () => number | undefined
+  /** What the wasm memory does not hold of their state, for checkpoints. */
+  numbers: readonly number[]
+  /** Copies for a result. */
+  trained(): Pick<TrainedNetwork, 'tensors' | 'weights'>
+}
