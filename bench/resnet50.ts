@@ -57,7 +57,9 @@ export function resnet50({ data, fold, shortcuts = true }: Resnet50Options): Gra
     }
   })
   x = pool('avgpool', x, data === 'imagenet' ? 7 : 4, 1, 0)
-  const output = conv(x, classes, 1, 1).out
+  const output = conv(x, classes, 1, 1).node
+  // The classifier has no batch normalisation.
+  nodes.pop()
   return {
     inputs: [{ name: 'image', shape: [3, size, size], scale: [1 / 255], offset: [0] }],
     nodes,
