@@ -1,6 +1,7 @@
 /**
  * ResNet-50 (He et al., arXiv 1512.03385) as the hidden-network papers train it: convolutions and batch normalisation only,
- * the classifier a 1 x 1 convolution; stages may be folded (Garcia-Arias et al., arXiv 2111.12330).
+ * the classifier a 1 x 1
+ * convolution without the latter; stages may be folded (Garcia-Arias et al., arXiv 2111.12330).
  */
 import type { Graph, Node } from 'whitedwarf/compress'
 
@@ -57,9 +58,8 @@ export function resnet50({ data, fold, shortcuts = true }: Resnet50Options): Gra
     }
   })
   x = pool('avgpool', x, data === 'imagenet' ? 7 : 4, 1, 0)
-  const output = conv(x, classes, 1, 1).node
-  // The classifier has no batch normalisation.
-  nodes.pop()
+  const one = [1, 1] as const
+  const output = add({ op: 'conv2d', inputs: [x], channels: classes, kernel: one, stride: one, pad: [0, 0, 0, 0] })
   return {
     inputs: [{ name: 'image', shape: [3, size, size], scale: [1 / 255], offset: [0] }],
     nodes,

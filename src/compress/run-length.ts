@@ -4,7 +4,7 @@
  *
  *   tensor   | parameter k: 5 bits | run, level | run, level | ... | run
  *   run      r zeros: r >> k ones, a zero, the low k bits of r        (Rice 1979; Golomb 1966)
- *   level    sign, 1 bit (1: negative; none with given signs) | |level| - 1: 0, 2 or 3 bits for largest levels 1, 3, 7
+ *   level    sign, 1 bit (1: negative; none with given signs) | a one for each further coat, a zero unless it is the last
  *
  * Bits fill bytes from the highest. The last run reaches the end of the tensor and no level follows it; where nothing is
  * left there is no run.
@@ -21,7 +21,8 @@ export interface RunLengthOptions {
   readonly signs?: Int8Array
 }
 
-const magnitudeBits = (maxLevel: Coats): number => (maxLevel === 1 ? 0 : maxLevel === 3 ? 2 : 3)
+/** Bits of a level's size: 0, 10, 110, ..., and only ones for the largest. */
+const magnitudeBits = (level: number, maxLevel: Coats): number => Math.min(Math.abs(level), maxLevel - 1)
 
 /**
  * The parameter that suits a density: log2(0.69 / density), rounded up (runs are geometric; Golomb's rule for their code
@@ -38,11 +39,13 @@ export function runLengthBits(
 ): { bits: number; parameter: number } {
   const runs: number[] = []
   let nonZeros = 0
+  let levelBits = 0
   eachRun(levels, (run, level) => {
     runs.push(run)
-    if (level !== 0) nonZeros++
+    if (level === 0) return
+    nonZeros++
+    levelBits += (signs === undefined ? 1 : 0) + magnitudeBits(level, maxLevel)
   })
-  const perLevel = (signs === undefined ? 1 : 0) + magnitudeBits(maxLevel)
   const size = (k: number) => runs.reduce((sum, run) => sum + Math.floor(run / 2 ** k), 0) + runs.length * (k + 1)
   // The size as a function of the parameter falls, then rises.
   let parameter = riceParameter(Math.max(1, nonZeros) / Math.max(1, levels.length))
@@ -55,7 +58,7 @@ export function runLengthBits(
       parameter = k
     }
   }
-  return { bits: PARAMETER_BITS + bits + nonZeros * perLevel, parameter }
+  return { bits: PARAMETER_BITS + bits + levelBits, parameter }
 }
 
 /** Visits each run of zeros with the level behind it; 0 behind the last run, if it reaches the end. */
@@ -88,7 +91,10 @@ export function encodeRunLength(levels: Int8Array, options: RunLengthOptions): U
     out.write(run % 2 ** parameter, parameter)
     if (level === 0) return
     if (signs === undefined) out.write(level < 0 ? 1 : 0, 1)
-    out.write(Math.abs(level) - 1, magnitudeBits(maxLevel))
+    for (let coat = 1; coat < maxLevel; coat++) {
+      out.write(Math.abs(level) > coat ? 1 : 0, 1)
+      if (Math.abs(level) === coat) break
+    }
   })
   return out.bytes
 }
@@ -109,8 +115,8 @@ export function decodeRunLength(bytes: Uint8Array, n: number, { maxLevel, signs 
     if (i > n) throw damaged(`a run of zeros goes past the ${n} levels`)
     if (i === n) break
     const negative = signs === undefined ? input.read(1) === 1 : signs[i] < 0
-    const magnitude = 1 + input.read(magnitudeBits(maxLevel))
-    if (magnitude > maxLevel) throw damaged(`a level of ${magnitude}, at most ${maxLevel} is allowed`)
+    let magnitude = 1
+    while (magnitude < maxLevel && input.read(1) === 1) magnitude++
     levels[i] = negative ? -magnitude : magnitude
   }
   if (input.bytesRead !== bytes.length) throw damaged(`${bytes.length - input.bytesRead} bytes are left over`)

@@ -3,9 +3,10 @@ import { seededSigns } from '../format/signs.js'
 import { entropyBits } from '../format/stats.js'
 import { decodeModel, encodeModel, readWd, tensorBytes } from '../format/wd.js'
 import { elements, isWeighted } from '../graph/ir.js'
-import type { CodedArray, LevelTensor, Model } from '../graph/model.js'
+import type { CodedArray, LayerParams, LevelTensor, Model } from '../graph/model.js'
 import { levelDigits, planesOf } from '../kernels/levels.js'
 import { runLengthBits } from './run-length.js'
+import type { Coats } from './supermask.js'
 
 /** One form of a model's weights and constants. */
 export interface FormSize {
@@ -22,7 +23,10 @@ export interface TensorSize {
   readonly weights: number
   readonly nonZeros: number
   /** Largest |level|. */
-  readonly maxLevel: number
+  readonly maxLevel: Coats
+  /** How often each level occurs, from -maxLevel to maxLevel. */
+  readonly histogram: readonly number[]
+  readonly signs: 'stored' | 'seeded'
   /** Bits of the levels alone. In the file they are fractional, because all tensors share one arithmetic-coded stream. */
   readonly bits: {
     readonly file: number
@@ -102,11 +106,14 @@ export function modelSizes(source: Model | Uint8Array): ModelSizes {
 function tensorSize(name: string, tensor: LevelTensor, fileBits: number): TensorSize {
   const { shape, maxLevel, levels, signSeed } = tensor
   const signs = signSeed === undefined ? undefined : seededSigns(shape, signSeed)
-  const counts = magnitudeCounts(levels)
-  const nonZeros = levels.length - counts[0]
+  const histogram = new Array<number>(2 * maxLevel + 1).fill(0)
+  for (const level of levels) histogram[maxLevel + level]++
+  const nonZeros = levels.length - histogram[maxLevel]
   /** Levels that reach each coat but the last: each has a bit for the next coat. */
   let further = 0
-  for (let coat = 1; coat < maxLevel; coat++) further += counts.slice(coat).reduce((a, b) => a + b, 0)
+  histogram.forEach((count, i) => {
+    further += count * Math.min(maxLevel - 1, Math.abs(i - maxLevel))
+  })
   const { bits, parameter } = runLengthBits(levels, { maxLevel, ...(signs && { signs }) })
   return {
     name,
@@ -114,6 +121,8 @@ function tensorSize(name: string, tensor: LevelTensor, fileBits: number): Tensor
     weights: levels.length,
     nonZeros,
     maxLevel,
+    histogram,
+    signs: signs === undefined ? 'stored' : 'seeded',
     bits: {
       file: fileBits,
       entropy: entropyBits(signs === undefined ? levels : levels.map(Math.abs)),
@@ -122,13 +131,6 @@ function tensorSize(name: string, tensor: LevelTensor, fileBits: number): Tensor
     },
     riceParameter: parameter,
   }
-}
-
-/** How many levels there are of each magnitude, 0 to 7. */
-function magnitudeCounts(levels: Int8Array): number[] {
-  const counts = new Array<number>(8).fill(0)
-  for (const level of levels) counts[Math.abs(level)]++
-  return counts
 }
 
 /** Codes at their bits; low end and step as two halves. */
@@ -140,16 +142,14 @@ function arrayBytes(a: CodedArray): number {
  * Row programs (assembly/kernels/gather/program.ts): for each row and digit plane two counts, and an offset for each
  * signed digit, u32 all. Every layer has its own; of a tensor that several layers use the levels stay as well.
  */
-function programBytes(model: Model, layers: Model['layers'][string][]): number {
+function programBytes(model: Model, layers: readonly LayerParams[]): number {
   const users = new Map<string, number>()
   for (const { tensor } of layers) users.set(tensor, (users.get(tensor) ?? 0) + 1)
   let bytes = 0
   for (const [name, count] of users) {
     const { shape, maxLevel, levels } = model.tensors[name]
-    const digits = magnitudeCounts(levels).reduce(
-      (sum, n, magnitude) => sum + n * levelDigits(magnitude).filter((d) => d !== 0).length,
-      0,
-    )
+    const digitsOf = Array.from({ length: 8 }, (_, magnitude) => levelDigits(magnitude).filter((d) => d !== 0).length)
+    const digits = levels.reduce((sum, level) => sum + digitsOf[Math.abs(level)], 0)
     bytes += count * 4 * (2 * planesOf(maxLevel) * shape[0] + digits) + (count > 1 ? levels.length : 0)
   }
   return bytes
