@@ -7,6 +7,8 @@
 // State, f32:  | gamma [C] | beta [C] | running mean [C] | running variance [C] | mean [C] | inv [C] |
 // Gradients:   | dgamma [C] | dbeta [C] |
 //
+// C is `stride`; `channels` of them are computed, those of x and from where state and grads point.
+//
 // Contract: 4-byte alignment. Running values move by `momentum` towards the batch's (the variance's estimate is n / (n - 1) times
 // the batch's, for n > 1).
 // Exact: f32. A sum over a row keeps 16 partial sums (element i goes to i mod 16), adds them as ((s[j] + s[j + 4]) +
@@ -115,8 +117,17 @@ function normalise(x: usize, y: usize, n: i32, mean: f32, factor: f32, beta: f32
   }
 }
 
-export function batchnorm_f32(x: usize, y: usize, channels: i32, n: i32, state: usize, eps: f32, momentum: f32): void {
-  const field = (channels as usize) << 2
+export function batchnorm_f32(
+  x: usize,
+  y: usize,
+  channels: i32,
+  n: i32,
+  state: usize,
+  stride: i32,
+  eps: f32,
+  momentum: f32,
+): void {
+  const field = (stride as usize) << 2
   for (let c = 0; c < channels; c++) {
     const s = state + (c << 2)
     const mean = rowSum(x, n) / (n as f32)
@@ -136,8 +147,16 @@ export function batchnorm_f32(x: usize, y: usize, channels: i32, n: i32, state: 
 }
 
 /** With the running statistics; leaves the state alone. */
-export function batchnorm_infer_f32(x: usize, y: usize, channels: i32, n: i32, state: usize, eps: f32): void {
-  const field = (channels as usize) << 2
+export function batchnorm_infer_f32(
+  x: usize,
+  y: usize,
+  channels: i32,
+  n: i32,
+  state: usize,
+  stride: i32,
+  eps: f32,
+): void {
+  const field = (stride as usize) << 2
   for (let c = 0; c < channels; c++) {
     const s = state + (c << 2)
     const inv = <f32>1 / sqrt<f32>(load<f32>(s + field * 3) + eps)
@@ -154,9 +173,10 @@ export function batchnorm_grad_f32(
   channels: i32,
   n: i32,
   state: usize,
+  stride: i32,
   grads: usize,
 ): void {
-  const field = (channels as usize) << 2
+  const field = (stride as usize) << 2
   for (let c = 0; c < channels; c++) {
     const s = state + (c << 2)
     const mean = load<f32>(s + field * 4)

@@ -13,11 +13,12 @@
 // Tables (u32):  taps:  | byte offset | per tap        groups:  | x byte offset | y byte offset | outputs, 1..4 | per group
 //
 // Contract: natural alignment. Images are read up to 12 bytes past a group's last output: padded rows are long enough.
-// Exact: forward sums run over taps in order, one rounding per product and per sum. Weight gradients keep one sum per lane
-// of the groups, over images and groups in order, and add the lanes as (0 + 1) + (2 + 3).
+// Exact: forward sums run over taps in order, one rounding per product and per sum. Weight gradients sum each block of
+// positions in order, then add the blocks in order.
 
 /**
- * shape: u32 channels, images, height, width, top, left, strideY, strideX, phaseHeight, phaseWidth. Writes all of y.
+ * shape: u32 channels, images, height, width, top, left, strideY, strideX, phaseHeight, phaseWidth, x elements per channel (at
+ * least images * height * width: more when these are only some of a batch). Writes all of y.
  */
 export function pad_f32(x: usize, y: usize, shape: usize): void {
   const channels = load<i32>(shape)
@@ -30,9 +31,10 @@ export function pad_f32(x: usize, y: usize, shape: usize): void {
   const strideX = load<i32>(shape, 28)
   const phaseHeight = load<i32>(shape, 32)
   const phaseWidth = load<i32>(shape, 36)
+  const channelSize = load<i32>(shape, 40)
   for (let n = 0; n < images; n++) {
     for (let c = 0; c < channels; c++) {
-      const plane = x + (((c * images + n) * height * width) << 2)
+      const plane = x + ((c * channelSize + n * height * width) << 2)
       for (let py = 0; py < strideY; py++) {
         for (let px = 0; px < strideX; px++) {
           for (let i = 0; i < phaseHeight; i++) {
@@ -174,90 +176,180 @@ export function conv_f32(x: usize, weights: usize, y: usize, shape: usize): void
 }
 
 /**
- * shape: u32 images, x bytes per image, dy bytes per image, groups, group table, rows, dy bytes per row, taps, tap table, images
- * per block (a block of x and dy should fit the first-level cache). dy holds zeros behind a group's last output.
- * sums: 16-byte aligned scratch of rows * taps * 16 bytes, left undefined. dw: [rows][taps], overwritten.
+ * What the sparse forward pass leaves to do: y[row][i][j] = x[row][i * pitch + j] * scale, where the rows of x and y are xRow
+ * and yRow bytes apart.
+ */
+export function conv_unpitch_f32(
+  x: usize,
+  xRow: usize,
+  pitch: i32,
+  y: usize,
+  yRow: usize,
+  rows: i32,
+  height: i32,
+  width: i32,
+  scale: f32,
+): void {
+  const s = f32x4.splat(scale)
+  for (let row = 0; row < rows; row++) {
+    let to = y
+    for (let i = 0; i < height; i++) {
+      const from = x + ((i * pitch) << 2)
+      let j = 0
+      for (; j + 4 <= width; j += 4) v128.store(to + (j << 2), f32x4.mul(v128.load(from + (j << 2)), s))
+      for (; j < width; j++) store<f32>(to + (j << 2), load<f32>(from + (j << 2)) * scale)
+      to += width << 2
+    }
+    x += xRow
+    y += yRow
+  }
+}
+
+/**
+ * Output gradients for the weight gradient: y[n][channel / 8][pixel][channel % 8] = x[channel][n][pixel], zeros beyond the
+ * channels. x has channelSize elements per channel: more than images * pixels when these are only some of a batch.
+ */
+export function conv_tiles_f32(x: usize, y: usize, images: i32, channels: i32, pixels: i32, channelSize: i32): void {
+  const row = (channelSize as usize) << 2
+  for (let n = 0; n < images; n++) {
+    for (let c = 0; c < channels; c += 4) {
+      const from = x + ((c * channelSize + n * pixels) << 2)
+      const have = min(4, channels - c)
+      // Both halves of a tile are written in turn; the second half of the last one may have no channel of its own.
+      fourChannels(from, y + ((c & 4) << 2), pixels, row, have)
+      if (c & 4) y += pixels << 5
+      else if (c + 4 >= channels) {
+        fourChannels(from, y + 16, pixels, row, 0)
+        y += pixels << 5
+      }
+    }
+  }
+}
+
+/** y[pixel * 8 + r] = x[r][pixel] for r = 0..3, zero from `have` on. */
+function fourChannels(x: usize, y: usize, pixels: i32, row: usize, have: i32): void {
+  let p = 0
+  if (have == 4) {
+    for (; p + 4 <= pixels; p += 4) {
+      const r0 = v128.load(x)
+      const r1 = v128.load(x + row)
+      const r2 = v128.load(x + row * 2)
+      const r3 = v128.load(x + row * 3)
+      const s0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5)
+      const s1 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5)
+      const s2 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7)
+      const s3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7)
+      v128.store(y, v128.shuffle<i64>(s0, s1, 0, 2))
+      v128.store(y, v128.shuffle<i64>(s0, s1, 1, 3), 32)
+      v128.store(y, v128.shuffle<i64>(s2, s3, 0, 2), 64)
+      v128.store(y, v128.shuffle<i64>(s2, s3, 1, 3), 96)
+      x += 16
+      y += 128
+    }
+  }
+  for (; p < pixels; p++) {
+    for (let r = 0; r < 4; r++) store<f32>(y + (r << 2), r < have ? load<f32>(x + row * r) : 0)
+    x += 4
+    y += 32
+  }
+}
+
+/**
+ * dw[row][tap] = sum over images and positions of dy[row] * x[base + tap], eight rows (a tile, see conv_tiles_f32) and four taps at
+ * a time: each position broadcasts four inputs to two vectors of gradients.
+ * shape: u32 images, x bytes per image, x bytes per line, lines, positions per line, rows, dy bytes per image, dy bytes per tile,
+ * taps, tap table, images per block, lines per block. A block's dy tile and x plane should fit the first-level cache.
+ * sums: scratch of (rows rounded up to 8) * (taps rounded up to 4) words, left undefined. dw: [rows][taps], overwritten.
  */
 export function conv_weight_grad_f32(x: usize, dy: usize, sums: usize, dw: usize, shape: usize): void {
   const images = load<i32>(shape)
   const xImage = load<u32>(shape, 4)
-  const yImage = load<u32>(shape, 8)
-  const groups = load<i32>(shape, 12)
-  const table = load<u32>(shape, 16)
+  const xLine = load<u32>(shape, 8)
+  const lines = load<i32>(shape, 12)
+  const width = load<i32>(shape, 16)
   const rows = load<i32>(shape, 20)
-  const yRow = load<u32>(shape, 24)
-  const taps = load<i32>(shape, 28)
-  const tapTable = load<u32>(shape, 32)
-  const block = load<i32>(shape, 36)
-  assert((sums & 15) == 0, 'conv_weight_grad_f32: sums must be 16-byte aligned')
-  assert(block > 0, 'conv_weight_grad_f32: needs at least one image per block')
-  const tableEnd = table + groups * 12
-  const sumRow = (taps << 4) as usize
-  memory.fill(sums, 0, (rows as usize) * sumRow)
-  for (let begin = 0; begin < images; begin += block) {
-    const end = min(images, begin + block)
-    for (let row = 0; row < rows; row += 4) {
-      // Rows beyond the last repeat the first, a tap beyond the last repeats it: their sums are not kept.
-      const d1 = row + 1 < rows ? yRow : 0
-      const d2 = row + 2 < rows ? yRow * 2 : 0
-      const d3 = row + 3 < rows ? yRow * 3 : 0
-      for (let t = 0; t < taps; t += 2) {
-        const pair = t + 1 < taps
-        const o0 = load<u32>(tapTable + (t << 2))
-        const o1 = pair ? load<u32>(tapTable + (t << 2), 4) : o0
-        const s0 = sums + (row as usize) * sumRow + (t << 4)
-        const next: usize = pair ? 16 : 0
-        const s1 = s0 + (d1 ? sumRow : 0)
-        const s2 = s0 + (d2 ? sumRow * 2 : 0)
-        const s3 = s0 + (d3 ? sumRow * 3 : 0)
-        let c00 = v128.load(s0)
-        let c01 = v128.load(s0 + next)
-        let c10 = v128.load(s1)
-        let c11 = v128.load(s1 + next)
-        let c20 = v128.load(s2)
-        let c21 = v128.load(s2 + next)
-        let c30 = v128.load(s3)
-        let c31 = v128.load(s3 + next)
-        for (let n = begin; n < end; n++) {
-          const xn = x + n * xImage
-          const yn = dy + n * yImage + row * yRow
-          for (let g = table; g < tableEnd; g += 12) {
-            const p = xn + load<u32>(g)
-            const q = yn + load<u32>(g, 4)
-            const b0 = v128.load(p + o0)
-            const b1 = v128.load(p + o1)
-            let va = v128.load(q)
-            c00 = f32x4.add(c00, f32x4.mul(va, b0))
-            c01 = f32x4.add(c01, f32x4.mul(va, b1))
-            va = v128.load(q + d1)
-            c10 = f32x4.add(c10, f32x4.mul(va, b0))
-            c11 = f32x4.add(c11, f32x4.mul(va, b1))
-            va = v128.load(q + d2)
-            c20 = f32x4.add(c20, f32x4.mul(va, b0))
-            c21 = f32x4.add(c21, f32x4.mul(va, b1))
-            va = v128.load(q + d3)
-            c30 = f32x4.add(c30, f32x4.mul(va, b0))
-            c31 = f32x4.add(c31, f32x4.mul(va, b1))
+  const dyImage = load<u32>(shape, 24)
+  const dyTile = load<u32>(shape, 28)
+  const taps = load<i32>(shape, 32)
+  const tapTable = load<u32>(shape, 36)
+  const blockImages = load<i32>(shape, 40)
+  const blockLines = load<i32>(shape, 44)
+  assert(blockImages > 0 && blockLines > 0, 'conv_weight_grad_f32: needs at least one image and line per block')
+  const tiles = (rows + 7) >> 3
+  const tapBytes = (((taps + 3) & ~3) << 5) as usize
+  const dyLine = (width as usize) << 5
+  memory.fill(sums, 0, (tiles as usize) * tapBytes)
+  for (let n = 0; n < images; n += blockImages) {
+    const lastImage = min(images, n + blockImages)
+    for (let i = 0; i < lines; i += blockLines) {
+      const lastLine = min(lines, i + blockLines)
+      for (let tile = 0; tile < tiles; tile++) {
+        for (let t = 0; t < taps; t += 4) {
+          // Taps beyond the last repeat it: their sums are not kept.
+          const o0 = load<u32>(tapTable + (t << 2))
+          const o1 = load<u32>(tapTable + (min(t + 1, taps - 1) << 2))
+          const o2 = load<u32>(tapTable + (min(t + 2, taps - 1) << 2))
+          const o3 = load<u32>(tapTable + (min(t + 3, taps - 1) << 2))
+          let c00 = f32x4.splat(0)
+          let c01 = c00
+          let c10 = c00
+          let c11 = c00
+          let c20 = c00
+          let c21 = c00
+          let c30 = c00
+          let c31 = c00
+          for (let m = n; m < lastImage; m++) {
+            for (let k = i; k < lastLine; k++) {
+              const line = x + m * xImage + k * xLine
+              let p0 = line + o0
+              let p1 = line + o1
+              let p2 = line + o2
+              let p3 = line + o3
+              let q = dy + m * dyImage + tile * dyTile + (k as usize) * dyLine
+              const end = q + dyLine
+              // One position at a time: V8 of Node 20 loads everything first, and two would not fit its registers.
+              while (q < end) {
+                const v0 = v128.load(q)
+                const v1 = v128.load(q, 16)
+                let b = v128.load32_splat(p0)
+                c00 = f32x4.add(c00, f32x4.mul(b, v0))
+                c01 = f32x4.add(c01, f32x4.mul(b, v1))
+                b = v128.load32_splat(p1)
+                c10 = f32x4.add(c10, f32x4.mul(b, v0))
+                c11 = f32x4.add(c11, f32x4.mul(b, v1))
+                b = v128.load32_splat(p2)
+                c20 = f32x4.add(c20, f32x4.mul(b, v0))
+                c21 = f32x4.add(c21, f32x4.mul(b, v1))
+                b = v128.load32_splat(p3)
+                c30 = f32x4.add(c30, f32x4.mul(b, v0))
+                c31 = f32x4.add(c31, f32x4.mul(b, v1))
+                p0 += 4
+                p1 += 4
+                p2 += 4
+                p3 += 4
+                q += 32
+              }
+            }
           }
+          const s = sums + (tile as usize) * tapBytes + (t << 5)
+          addTo(s, c00, c01)
+          addTo(s + 32, c10, c11)
+          addTo(s + 64, c20, c21)
+          addTo(s + 96, c30, c31)
         }
-        if (d3) storePair(s3, next, c30, c31)
-        if (d2) storePair(s2, next, c20, c21)
-        if (d1) storePair(s1, next, c10, c11)
-        storePair(s0, next, c00, c01)
       }
     }
   }
-  const count = rows * taps
-  for (let i = 0; i < count; i++) {
-    const v = v128.load(sums + (i << 4))
-    const low = f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1)
-    const high = f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3)
-    store<f32>(dw + (i << 2), low + high)
+  for (let row = 0; row < rows; row++) {
+    const s = sums + ((row >> 3) as usize) * tapBytes + ((row & 7) << 2)
+    for (let t = 0; t < taps; t++) {
+      store<f32>(dw, load<f32>(s + (t << 5)))
+      dw += 4
+    }
   }
 }
 
-/** Both sums; with next = 0 there is only the first, which is stored last. */
-function storePair(s: usize, next: usize, v0: v128, v1: v128): void {
-  v128.store(s + next, v1)
-  v128.store(s, v0)
+function addTo(s: usize, v0: v128, v1: v128): void {
+  v128.store(s, f32x4.add(v128.load(s), v0))
+  v128.store(s, f32x4.add(v128.load(s, 16), v1), 16)
 }

@@ -1,18 +1,19 @@
 // One 8-bit image into a batch of f32 planes, moved by an affine map on the way (augmentation).
 //
-//   y[c][i][j] = sample(x[c], row, column) * scale[c] + offset[c]
+//   y[c][i][j] = sample(x[c] * scale[c] + offset[c], row, column)
 //   row = m0 * i + m1 * j + m2,   column = m3 * i + m4 * j + m5
 //
-// Samples are bilinear; pixels outside the image are 0. With whole-numbered rows and columns a sample is the pixel itself.
+// Samples are bilinear; outside of the image they are 0, as in the zero border that convolutions see. With whole-numbered rows
+// and columns a sample is the pixel itself.
 //
 // map, f32:  | m0 | m1 | m2 | m3 | m4 | m5 |      scales, f32:  | scale [C] | offset [C] |
 //
 // Contract: x[C][height][width] u8; y planes are `plane` elements apart; 4-byte alignment.
 // Exact: f32 in the order top = a + (b - a) * fx, bottom alike, top + (bottom - top) * fy.
 
-function pixel(x: usize, row: i32, column: i32, height: i32, width: i32): f32 {
+function pixel(x: usize, row: i32, column: i32, height: i32, width: i32, scale: f32, offset: f32): f32 {
   const inside = (row as u32) < (height as u32) && (column as u32) < (width as u32)
-  return inside ? (load<u8>(x + row * width + column) as f32) : 0
+  return inside ? (load<u8>(x + row * width + column) as f32) * scale + offset : 0
 }
 
 export function image_f32(
@@ -45,16 +46,16 @@ export function image_f32(
         const fx = column - c0
         const r = r0 as i32
         const k = c0 as i32
-        let value = pixel(x, r, k, height, width)
+        let value = pixel(x, r, k, height, width, scale, offset)
         if (fx != 0 || fy != 0) {
-          const right = pixel(x, r, k + 1, height, width)
-          const below = pixel(x, r + 1, k, height, width)
-          const beyond = pixel(x, r + 1, k + 1, height, width)
+          const right = pixel(x, r, k + 1, height, width, scale, offset)
+          const below = pixel(x, r + 1, k, height, width, scale, offset)
+          const beyond = pixel(x, r + 1, k + 1, height, width, scale, offset)
           const top = value + (right - value) * fx
           const bottom = below + (beyond - below) * fx
           value = top + (bottom - top) * fy
         }
-        store<f32>(out, value * scale + offset)
+        store<f32>(out, value)
         out += 4
       }
     }

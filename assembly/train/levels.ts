@@ -158,3 +158,27 @@ export function weights_from_levels(levels: usize, n: i32, c: f32, weights: usiz
   }
   for (; i < n; i++) store<f32>(weights + ((i as usize) << 2), (load<i8>(levels + i) as f32) * c)
 }
+
+/** y[g][c][o][tap] = levels[g][o][c][tap]: the matrix that carries gradients back, group by group. */
+export function levels_transpose(levels: usize, y: usize, groups: i32, outs: i32, ins: i32, taps: i32): void {
+  for (let g = 0; g < groups; g++) {
+    for (let c = 0; c < ins; c++) {
+      for (let o = 0; o < outs; o++) {
+        const from = levels + (o * ins + c) * taps
+        for (let t = 0; t < taps; t++) store<i8>(y + t, load<i8>(from + t))
+        y += taps
+      }
+    }
+    levels += outs * ins * taps
+  }
+}
+
+export function count_nonzero_i8(levels: usize, n: i32): i32 {
+  let count = 0
+  let i = 0
+  for (; i + 16 <= n; i += 16) {
+    count += popcnt(i8x16.bitmask(i8x16.ne(v128.load(levels + i), i8x16.splat(0))))
+  }
+  for (; i < n; i++) count += (load<i8>(levels + i) != 0) as i32
+  return count
+}

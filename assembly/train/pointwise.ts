@@ -1,39 +1,49 @@
 // Element-wise kernels, and the transposition behind `flatten`.
 //
-//   relu       y = x > 0 ? x : 0                 relu_grad   dx = y > 0 ? dy : 0
-//   add        y += x
+//   relu       y = x > 0 ? min(x, limit) : 0     relu_grad   dx = 0 < x < limit ? dy : 0
+//   add        y = a + b
 //   transpose  y[b][j][i] = x[b][i][j]           channel-major images [C][N][H*W] -> vectors [C*H*W][N]
 //
-// Contract: 4-byte alignment; x and y are the same buffer or do not overlap (transpose: do not overlap).
+//   swap       y[p][n][c] = x[c][n][p]           channels and pixels of a batch change places
+//
+// Contract: 4-byte alignment; inputs and y are the same buffer or do not overlap (transpose, swap: do not overlap).
 // Exact: one operation per element, each rounded to f32.
 
-export function relu_f32(x: usize, y: usize, n: i32): void {
+export function relu_f32(x: usize, y: usize, n: i32, limit: f32): void {
+  const zero = f32x4.splat(0)
+  const top = f32x4.splat(limit)
   let i = 0
   for (; i + 4 <= n; i += 4) {
     const v = v128.load(x + (i << 2))
-    v128.store(y + (i << 2), v128.and(v, f32x4.gt(v, f32x4.splat(0))))
+    v128.store(y + (i << 2), f32x4.pmin(v128.and(v, f32x4.gt(v, zero)), top))
   }
   for (; i < n; i++) {
     let v = load<f32>(x + (i << 2))
     // NaN too becomes 0, as above.
     if (!(v > 0)) v = 0
-    store<f32>(y + (i << 2), v)
+    store<f32>(y + (i << 2), limit < v ? limit : v)
   }
 }
 
-export function relu_grad_f32(y: usize, dy: usize, dx: usize, n: i32): void {
+export function relu_grad_f32(x: usize, dy: usize, dx: usize, n: i32, limit: f32): void {
+  const zero = f32x4.splat(0)
+  const top = f32x4.splat(limit)
   let i = 0
   for (; i + 4 <= n; i += 4) {
-    const on = f32x4.gt(v128.load(y + (i << 2)), f32x4.splat(0))
+    const v = v128.load(x + (i << 2))
+    const on = v128.and(f32x4.gt(v, zero), f32x4.lt(v, top))
     v128.store(dx + (i << 2), v128.and(v128.load(dy + (i << 2)), on))
   }
-  for (; i < n; i++) store<f32>(dx + (i << 2), load<f32>(y + (i << 2)) > 0 ? load<f32>(dy + (i << 2)) : 0)
+  for (; i < n; i++) {
+    const v = load<f32>(x + (i << 2))
+    store<f32>(dx + (i << 2), v > 0 && v < limit ? load<f32>(dy + (i << 2)) : 0)
+  }
 }
 
-export function add_f32(x: usize, y: usize, n: i32): void {
+export function add_f32(a: usize, b: usize, y: usize, n: i32): void {
   let i = 0
-  for (; i + 4 <= n; i += 4) v128.store(y + (i << 2), f32x4.add(v128.load(y + (i << 2)), v128.load(x + (i << 2))))
-  for (; i < n; i++) store<f32>(y + (i << 2), load<f32>(y + (i << 2)) + load<f32>(x + (i << 2)))
+  for (; i + 4 <= n; i += 4) v128.store(y + (i << 2), f32x4.add(v128.load(a + (i << 2)), v128.load(b + (i << 2))))
+  for (; i < n; i++) store<f32>(y + (i << 2), load<f32>(a + (i << 2)) + load<f32>(b + (i << 2)))
 }
 
 export function transpose_f32(x: usize, y: usize, blocks: i32, rows: i32, cols: i32): void {
@@ -79,10 +89,28 @@ export function transpose_f32(x: usize, y: usize, blocks: i32, rows: i32, cols: 
   }
 }
 
+export function swap_f32(x: usize, y: usize, channels: i32, images: i32, pixels: i32): void {
+  for (let c = 0; c < channels; c++) {
+    for (let n = 0; n < images; n++) {
+      for (let p = 0; p < pixels; p++) {
+        store<f32>(y + (((p * images + n) * channels + c) << 2), load<f32>(x))
+        x += 4
+      }
+    }
+  }
+}
+
 /** Largest |x|; NaN counts as nothing. */
 export function max_abs_f32(x: usize, n: i32): f32 {
-  let best: f32 = 0
-  for (let i = 0; i < n; i++) {
+  let top = f32x4.splat(0)
+  let i = 0
+  // pmax(a, b) is a < b ? b : a: a NaN is never larger.
+  for (; i + 4 <= n; i += 4) top = f32x4.pmax(top, f32x4.abs(v128.load(x + (i << 2))))
+  let best = max<f32>(
+    max<f32>(f32x4.extract_lane(top, 0), f32x4.extract_lane(top, 1)),
+    max<f32>(f32x4.extract_lane(top, 2), f32x4.extract_lane(top, 3)),
+  )
+  for (; i < n; i++) {
     const v = abs<f32>(load<f32>(x + (i << 2)))
     if (v > best) best = v
   }

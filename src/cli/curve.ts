@@ -38,7 +38,7 @@ const errors = (name: string, accuracies: readonly (readonly [number, number])[]
   points: accuracies.map(([epoch, accuracy]) => [epoch, Math.max(LEAST_ERROR, 1 - accuracy)]),
 })
 
-/** SVG: wrong answers, loss and density over the epochs. */
+/** SVG: wrong answers, loss, density and learning rate over the epochs. */
 export function curveSvg(title: string, history: readonly ProgressEvent[]): string {
   const test = tested(history)
   const wrong = [
@@ -52,7 +52,7 @@ export function curveSvg(title: string, history: readonly ProgressEvent[]): stri
   const result = last.testAccuracy === undefined ? '' : ` The test accuracy ends at ${percent(last.testAccuracy)}.`
   return lineChart({
     title,
-    description: `Wrong answers, loss and share of non-zero weights over ${last.epochs} epochs of training.${result}`,
+    description: `Wrong answers, loss, share of non-zero weights and learning rate over ${last.epochs} epochs of training.${result}`,
     xLabel: 'epoch',
     panels: [
       {
@@ -71,6 +71,11 @@ export function curveSvg(title: string, history: readonly ProgressEvent[]): stri
         yLabel: 'non-zero weights',
         format: (y) => percent(y, 1),
         series: [{ name: 'density', points: averaged(history, POINTS, (e) => e.density) }],
+      },
+      {
+        yLabel: 'learning rate',
+        format: (y) => String(Number(y.toPrecision(2))),
+        series: [{ name: 'rate', points: averaged(history, POINTS, (e) => e.learningRate) }],
       },
     ],
   })

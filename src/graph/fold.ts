@@ -5,8 +5,8 @@
  *   factor = gamma / sqrt(variance + eps),   scale = c * factor,   bias = beta - mean * factor
  */
 import { WhiteDwarfError } from '../errors.js'
-import { CanonicalNames } from './builders.js'
 import { type Graph, inferShapes, isWeighted, type Node } from './ir.js'
+import { CanonicalNames } from './names.js'
 
 /** Inference constants of a batchnorm node, one number per channel each. */
 export interface NormConstants {
@@ -35,7 +35,7 @@ export interface Folded {
 }
 
 /**
- * Removes every batchnorm node from a graph and gives the nodes canonical names (graph/builders.ts).
+ * Removes every batchnorm node from a graph and gives the nodes canonical names (graph/names.ts).
  * @throws WhiteDwarfError E_GRAPH for a batchnorm that does not directly follow a weighted node, or whose weighted node
  * others use too
  */

@@ -14,6 +14,13 @@ const sharedRows = trainRows
   .filter((row) => SHARED.includes(row.name))
   .map((row): KernelRow => ({ ...row, module: 'core', family: 'convolution, dense' }))
 
+/** Kernels of inference that the sparse passes of training use too. */
+const GATHERS = ['gather_f32', 'program_from_levels']
+
+const trainGatherRows = gatherRows
+  .filter((row) => GATHERS.includes(row.name))
+  .map((row): KernelRow => ({ ...row, module: 'train', family: 'gather, training' }))
+
 /** Every kernel of the shipped modules. A test checks that it lists each wasm export, and no other. */
 export const kernelTable: readonly KernelRow[] = [
   ...entropyRows,
@@ -24,5 +31,6 @@ export const kernelTable: readonly KernelRow[] = [
   ...gemvRows,
   ...sharedRows,
   ...gemmRows,
+  ...trainGatherRows,
   ...trainRows,
 ]

@@ -32,6 +32,10 @@ export class DenseWeights implements TrainableWeights {
   /** The optimiser moves the network's weights themselves. */
   apply(): void {}
 
+  install(): void {
+    this.net.prepare()
+  }
+
   trained(): Pick<TrainedNetwork, 'tensors' | 'weights'> {
     const { mem, weighted } = this.net
     return {

@@ -32,7 +32,7 @@ export interface DistillOptions {
   readonly temperature?: number
 }
 
-/** Puts a teacher's scores for each batch into the trainer's memory. */
+/** Puts a teacher's scores for each batch into the trainer's memory, for part 0 alone: it computes the loss. */
 export class TeacherFeed {
   /** Address of [classes][batch] f32. */
   readonly scores: number
@@ -53,6 +53,7 @@ export class TeacherFeed {
    */
   async load(indices: ArrayLike<number>, begin: number): Promise<void> {
     const { net, teacher, classes } = this
+    if (net.mem.part.index !== 0) return
     const { batch } = net
     const given = teacher instanceof Float32Array ? teacher : await teacher(batchImages(net), batch)
     if (given !== teacher) checkScores(given, batch, classes, 'the teacher returned')

@@ -1,4 +1,7 @@
-/** Exponential moving averages of parameters: smoother than the last step, and what a training then leaves. */
+/**
+ * Exponential moving averages of parameters: smoother than the last step, and what a training then leaves. Parts share the
+ * blocks as the optimiser's do, so that each only touches what it wrote itself.
+ */
 import type { TrainMemory } from './memory.js'
 import type { Parameter } from './weights.js'
 
@@ -21,12 +24,20 @@ export class Averages {
    * @param count steps taken before this one
    */
   update(count: number): void {
+    const { mem } = this
     const share = 1 - Math.min(this.decay, (1 + count) / (10 + count))
-    for (const { values, n, average } of this.blocks) this.mem.kernels.ema_f32(average, values, n, share)
+    for (const { values, n, average } of this.blocks) {
+      const [begin, end] = mem.range(n, 4)
+      mem.kernels.ema_f32(average + 4 * begin, values + 4 * begin, end - begin, share)
+    }
   }
 
   /** Overwrites the values with their averages. */
   install(): void {
-    for (const { values, n, average } of this.blocks) this.mem.f32(values, n).set(this.mem.f32(average, n))
+    const { mem } = this
+    for (const { values, n, average } of this.blocks) {
+      const [begin, end] = mem.range(n, 4)
+      mem.f32(values, n).set(mem.f32(average, n).subarray(begin, end), begin)
+    }
   }
 }

@@ -69,6 +69,7 @@ export function installWeights(net: Network, { tensors, weights }: Pick<TrainedN
     const c = Math.fround(constant)
     to.set(Float32Array.from(levels, (level) => level * c))
   }
+  net.prepare()
 }
 
 /** Writes trained constants and running statistics into a network's batchnorm nodes. */

@@ -46,21 +46,32 @@ export async function exportModel(trained: TrainedNetwork, options: ExportOption
   const folded = foldGraph(trained.graph)
   const tensors: Record<string, LevelTensor> = {}
   const layers: Record<string, LayerParams> = {}
-  for (const { original, name, norm } of folded.weighted) {
-    const t = trained.tensors[original]
+  // Owner of weights -> the rows of levels that changed sign, and the tensor's name.
+  const owners = new Map<string, { turned: readonly boolean[]; tensor: string }>()
+  for (const { name, norm, owner } of folded.weighted) {
+    const t = trained.tensors[owner]
     const bn = norm === undefined ? undefined : trained.norms[norm]
     const { scale, bias } = foldConstants(t.constant, t.shape[0], bn)
     // An error of a scale moves the output by its share of the deviation of levels . x, one of a bias by itself.
     const weights = scale.map((_, c) => (bn === undefined ? 1 : bn.variance[c] / t.constant ** 2))
-    tensors[name] = {
-      shape: t.shape,
-      maxLevel: t.maxLevel,
-      levels: t.signSeed === undefined ? withPositiveScales(t.levels, scale) : t.levels,
-      ...(t.signSeed !== undefined && { signSeed: t.signSeed }),
+    let own = owners.get(owner)
+    if (own === undefined) {
+      own = { turned: Array.from(scale, (s) => s < 0 && t.signSeed === undefined), tensor: name }
+      owners.set(owner, own)
+      tensors[name] = {
+        shape: t.shape,
+        maxLevel: t.maxLevel,
+        levels: turnRows(t.levels, own.turned),
+        ...(t.signSeed !== undefined && { signSeed: t.signSeed }),
+      }
     }
     layers[name] = {
-      tensor: name,
-      scale: quantiseWeighted(scale, weights, scaleBits),
+      tensor: own.tensor,
+      scale: quantiseWeighted(
+        scale.map((s, row) => (own.turned[row] ? -s : s)),
+        weights,
+        scaleBits,
+      ),
       bias: quantiseWeighted(bias, new Float64Array(bias.length).fill(1), biasBits),
     }
   }
@@ -77,18 +88,15 @@ export async function exportModel(trained: TrainedNetwork, options: ExportOption
 }
 
 /**
- * Makes scales positive where signs are free: a row of levels and its scale change sign together. The scales then span
- * half the range, so the same bits resolve them twice as finely, and requantisation never reverses an order.
- * @param scale changed in place
- * @returns levels with the rows of negative scales negated
+ * Negates rows of levels. Where signs are free, a row of levels and its scale change sign together so that scales are
+ * positive: they then span half the range, the same bits resolve them twice as finely, and requantisation never reverses an order. Of
+ * several layers that share a tensor the first one's scales decide.
  */
-function withPositiveScales(levels: Int8Array, scale: Float64Array): Int8Array {
-  const cols = levels.length / scale.length
+function turnRows(levels: Int8Array, turned: readonly boolean[]): Int8Array {
+  const cols = levels.length / turned.length
   const result = levels.slice()
-  scale.forEach((s, row) => {
-    if (!(s < 0)) return
-    scale[row] = -s
-    for (let i = row * cols; i < (row + 1) * cols; i++) result[i] = -result[i]
+  turned.forEach((turn, row) => {
+    if (turn) for (let i = row * cols; i < (row + 1) * cols; i++) result[i] = -result[i]
   })
   return result
 }
@@ -101,11 +109,11 @@ function installModel(
   model: Pick<Model, 'tensors' | 'layers'>,
 ): void {
   const tensors: Record<string, TrainedTensor> = {}
-  for (const { original, name, norm } of folded.weighted) {
-    const { scale, bias } = model.layers[name]
+  for (const { name, norm, owner } of folded.weighted) {
+    const { tensor, scale, bias } = model.layers[name]
     // Without batch normalisation all channels have the same scale, and no bias.
     const constant = norm === undefined ? codedValues(scale)[0] : 1
-    tensors[original] = { ...trained.tensors[original], levels: model.tensors[name].levels, constant }
+    tensors[owner] = { ...trained.tensors[owner], levels: model.tensors[tensor].levels, constant }
     if (norm !== undefined) installConstants(net, norm, scale, bias)
   }
   installWeights(net, { tensors })

@@ -1,7 +1,10 @@
-/** Puts examples of a data set into a network's input buffer. */
+/**
+ * Puts examples of a data set into a network's input buffer. Of several parts (memory.ts) each loads its share of the images, but
+ * draws for all, so that their generators stay alike.
+ */
 import { elements, type InputSpec } from '../graph/ir.js'
 import type { Rng } from '../rng.js'
-import { type Augmentation, drawMap } from './augment.js'
+import { type Augmentation, drawColour, drawHole, drawMap } from './augment.js'
 import type { DataSet } from './dataset.js'
 import type { Network } from './network.js'
 
@@ -10,9 +13,11 @@ export class Feeder {
   private readonly channels: number
   private readonly height: number
   private readonly width: number
-  private readonly bytes: number
+  /** This part's | f32 map | f32 scales and offsets | u8 image |. */
   private readonly map: number
   private readonly scales: number
+  private readonly bytes: number
+  private readonly plainScales: Float32Array
   readonly labels: number
 
   constructor(net: Network) {
@@ -24,10 +29,11 @@ export class Feeder {
     this.channels = channels
     this.height = height
     this.width = width
-    this.bytes = mem.bytes(elements(input.shape))
-    this.map = mem.words(6)
-    this.scales = mem.table(new Uint32Array(2 * channels))
-    mem.f32(this.scales, 2 * channels).set(perChannel(input, channels))
+    const own = Math.ceil((elements(input.shape) + 4 * (6 + 2 * channels)) / 64) * 64
+    this.map = mem.bytes(own * mem.part.count) + own * mem.part.index
+    this.scales = this.map + 4 * 6
+    this.bytes = this.scales + 4 * 2 * channels
+    this.plainScales = Float32Array.from(perChannel(input, channels))
     this.labels = mem.bytes(net.batch)
   }
 
@@ -48,16 +54,38 @@ export class Feeder {
     const size = channels * height * width
     const bytes = mem.u8(this.bytes, size)
     const labels = mem.u8(this.labels, count)
-    const map = mem.f32(this.map, 6).fill(0)
-    map[0] = 1
-    map[4] = 1
+    const map = mem.f32(this.map, 6)
+    const scales = mem.f32(this.scales, 2 * channels)
+    const [first, end] = mem.range(count)
+    map.set([1, 0, 0, 0, 1, 0])
+    scales.set(this.plainScales)
     for (let i = 0; i < count; i++) {
-      const k = indices[begin + i]
-      bytes.set(data.images.subarray(k * size, (k + 1) * size))
-      labels[i] = data.labels[k]
-      if (rng !== undefined && augment !== undefined) drawMap(rng, augment, height, width, map)
+      const mine = i >= first && i < end
       const to = this.net.input.value + 4 * i * height * width
-      mem.kernels.image_f32(this.bytes, to, batch * height * width, channels, height, width, this.map, this.scales)
+      if (rng !== undefined && augment !== undefined) {
+        drawMap(rng, augment, height, width, map)
+        drawColour(rng, augment, this.plainScales, scales)
+      }
+      if (mine) {
+        const k = indices[begin + i]
+        bytes.set(data.images.subarray(k * size, (k + 1) * size))
+        labels[i] = data.labels[k]
+        mem.kernels.image_f32(this.bytes, to, batch * height * width, channels, height, width, this.map, this.scales)
+      }
+      if (rng === undefined || augment === undefined || augment.cutout === 0) continue
+      const hole = drawHole(rng, augment.cutout, height, width)
+      if (mine) this.cut(to, hole)
+    }
+    mem.part.barrier()
+  }
+
+  /** Sets a rectangle of an image to 0 in all channels. */
+  private cut(image: number, { top, left, bottom, right }: ReturnType<typeof drawHole>): void {
+    const { channels, height, width } = this
+    const plane = this.net.batch * height * width
+    const pixels = this.net.mem.f32(image, (channels - 1) * plane + height * width)
+    for (let c = 0; c < channels; c++) {
+      for (let i = top; i < bottom; i++) pixels.fill(0, c * plane + i * width + left, c * plane + i * width + right)
     }
   }
 }

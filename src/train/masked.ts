@@ -36,8 +36,8 @@ export class MaskedWeights implements TrainableWeights {
   private readonly mask: Supermask
   /** Tensors whose scores compete with each other. */
   private readonly groups: readonly (readonly MaskedTensor[])[]
-  /** Address of counters of magnitudes, 32768 and 65536 u32 (assembly/train/magnitudes.ts); 0 until they are needed. */
-  private counters = 0
+  /** Address of counters of magnitudes, 32768 and 65536 u32 (assembly/train/magnitudes.ts). */
+  private readonly counters: number
 
   /** @throws WhiteDwarfError E_OPTION when `densities` names a node that has no weights of its own */
   constructor(net: Network, mask: Supermask, rng: Rng) {
@@ -45,6 +45,7 @@ export class MaskedWeights implements TrainableWeights {
     this.net = net
     this.mask = mask
     checkNames(net, mask)
+    this.counters = mem.words(32768 + 65536)
     const frozenRng = new Rng(mask.frozen.seed)
     const competing = mem.words(mask.coats)
     this.tensors = net.weighted.map((weights) => {
@@ -86,7 +87,6 @@ export class MaskedWeights implements TrainableWeights {
   /** Counts the magnitudes of tensors together. The counters are good until the next call. */
   private count(tensors: readonly MaskedTensor[]): MagnitudeCounts {
     const { mem } = this.net
-    if (this.counters === 0) this.counters = mem.words(32768 + 65536)
     const [first, second] = [this.counters, this.counters + 4 * 32768]
     const upper = mem.u32(first, 32768).fill(0)
     for (const t of tensors) mem.kernels.count_magnitudes(t.scores, t.weights.n, t.scale, t.frozen, first)
@@ -126,12 +126,20 @@ export class MaskedWeights implements TrainableWeights {
     let [kept, all] = [0, 0]
     for (const { weights, levels } of this.tensors) {
       all += weights.n
-      for (const level of this.net.mem.i8(levels, weights.n)) if (level !== 0) kept++
+      kept += this.net.mem.kernels.count_nonzero_i8(levels, weights.n)
     }
     return kept / all
   }
 
-  /** The constants: levels and thresholds lie in the memory. */
+  install(): void {
+    for (const { weights, levels, constant } of this.tensors) {
+      const nonzeros = this.net.mem.kernels.count_nonzero_i8(levels, weights.n)
+      weights.sparse = { levels, maxLevel: this.mask.coats, constant, nonzeros }
+    }
+    this.net.prepare()
+  }
+
+  /** The constants. */
   get numbers(): readonly number[] {
     return this.tensors.map((t) => t.constant)
   }

@@ -56,7 +56,7 @@ export class Optimiser {
   }
 
   /**
-   * One step on all parameters, or on batch normalisation alone.
+   * One step on all parameters, or on batch normalisation alone. Parts share the blocks.
    * @param count steps taken so far, this one included
    * @param frozen the scores stay
    */
@@ -67,23 +67,29 @@ export class Optimiser {
       const rate = learningRate * group.rate
       for (const p of group.parameters) this.move(p, count, rate, group.decay, p.scale * factor)
     }
+    this.mem.part.barrier()
   }
 
+  /** This part's share of a block. */
   private move(p: Parameter, count: number, rate: number, decay: number, scale: number): void {
     const { kernels } = this.mem
+    const [begin, end] = this.mem.range(p.n, 4)
+    const at = 4 * begin
+    const n = end - begin
+    const [values, gradient, signs] = [p.values + at, p.gradient + at, p.signs === 0 ? 0 : p.signs + begin]
     const { optimiser, momentum, beta1, beta2, epsilon } = this.s
     const keep = this.s.decay === 'decoupled' ? 1 - rate * decay : 1
     const state = this.state.get(p) as readonly number[]
     if (optimiser === 'sgd') {
       const coupled = this.s.decay === 'coupled' ? decay : 0
-      kernels.sgd_f32(p.values, p.gradient, state[0], p.n, rate, momentum, coupled, keep, scale, p.signs)
+      kernels.sgd_f32(values, gradient, state[0] + at, n, rate, momentum, coupled, keep, scale, signs)
       return
     }
     const corrected = rate / (1 - beta1 ** count)
     const root = 1 / Math.sqrt(1 - beta2 ** count)
     const [m, v] = state
     const constants = [corrected, beta1, beta2, root, epsilon, keep, scale] as const
-    kernels.adamw_f32(p.values, p.gradient, m, v, p.n, ...constants, p.signs)
+    kernels.adamw_f32(values, gradient, m + at, v + at, n, ...constants, signs)
   }
 
   /** The factor that brings the norm of all gradients together down to the limit (Pascanu et al., 2013). */

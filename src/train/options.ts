@@ -5,7 +5,7 @@ import type { Augmentation } from './augment.js'
 import type { DataSet } from './dataset.js'
 import type { DistillOptions } from './distill.js'
 import type { DecayKind, OptimiserName } from './optimiser.js'
-import type { ProgressEvent } from './progress.js'
+import type { CheckpointInfo, ProgressEvent } from './progress.js'
 import type { RampShape, RateSchedule } from './schedule.js'
 
 export interface TrainOptions {
@@ -90,6 +90,20 @@ export interface TrainOptions {
   /** Steps between two progress events. Default 20. */
   readonly progressEvery?: number
   readonly onProgress?: (event: ProgressEvent) => void
+  /**
+   * Is given the whole state of the training as bytes, for `resume`: every `checkpointEvery` epochs, after the last step, and
+   * when the signal aborts. Training waits for it.
+   */
+  readonly onCheckpoint?: (bytes: Uint8Array, info: CheckpointInfo) => void | Promise<void>
+  /** Epochs between two checkpoints. 1..10000, default 1. */
+  readonly checkpointEvery?: number
+  /** Also after as many minutes since the last one. Above 0; default: never. */
+  readonly checkpointMinutes?: number
+  /**
+   * Bytes of a checkpoint: the training continues there, and ends with the same bits as if it had never stopped. Graph, data
+   * and options must be those of the training that made it, but for tests, progress and checkpoints.
+   */
+  readonly resume?: Uint8Array
   /** When it aborts, a last checkpoint is handed out, then `train` throws E_ABORTED. */
   readonly signal?: AbortSignal
 }

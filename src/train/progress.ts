@@ -19,6 +19,14 @@ export interface ProgressEvent {
   readonly testAccuracy?: number
 }
 
+/** What a checkpoint says of itself. */
+export interface CheckpointInfo {
+  /** Steps done. */
+  readonly step: number
+  /** Progress events so far. */
+  readonly history: readonly ProgressEvent[]
+}
+
 /** Sums over the steps since the last event. */
 export class Meter {
   private loss = 0

@@ -2,14 +2,14 @@
 import { type Supermask, supermask } from '../compress/supermask.js'
 import { WhiteDwarfError } from '../errors.js'
 import { elements, inferShapes } from '../graph/ir.js'
-import type { Augmentation } from './augment.js'
+import { type Augmentation, augmentation } from './augment.js'
 import { checked, oneOf, range } from './check.js'
 import { checkDataSet } from './dataset.js'
 import { checkScores, type DistillOptions } from './distill.js'
 import type { TrainOptions } from './options.js'
 
 /** Options that may be left out altogether. */
-type Absent = 'test' | 'onProgress' | 'signal'
+type Absent = 'test' | 'onProgress' | 'onCheckpoint' | 'resume' | 'signal'
 
 export interface Settings
   extends Omit<Required<TrainOptions>, 'supermask' | 'augment' | 'distill' | Absent>,
@@ -46,17 +46,10 @@ export function settings(o: TrainOptions): Settings {
     statistics: range(o.statistics, 20000, 0, 2 ** 31, true),
     testEvery: range(o.testEvery, 1, 1, 10000, true),
     progressEvery: range(o.progressEvery, 20, 1, 1e6, true),
+    checkpointEvery: range(o.checkpointEvery, 1, 1, 10000, true),
+    checkpointMinutes: range(o.checkpointMinutes, 1e6, Number.MIN_VALUE, 1e6),
     seed: range(o.seed, 1, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, true),
   })
-  const augment = checked(
-    {
-      shift: range(o.augment?.shift, 0, 0, 32, true),
-      rotate: range(o.augment?.rotate, 0, 0, 180),
-      scale: range(o.augment?.scale, 0, 0, 0.9),
-      shear: range(o.augment?.shear, 0, 0, 1),
-    },
-    'augment.',
-  )
   const decay =
     o.decay === undefined && optimiser === 'adamw' ? 'decoupled' : oneOf('decay', o.decay, ['coupled', 'decoupled'])
   if (optimiser === 'adamw' && decay === 'coupled') {
@@ -65,11 +58,16 @@ export function settings(o: TrainOptions): Settings {
   if (numbers.ema > 0 && numbers.statistics === 0) {
     throw new WhiteDwarfError('E_OPTION', 'statistics must be above 0 with ema: averaged weights need their own')
   }
+  if (o.resume !== undefined && !(o.resume instanceof Uint8Array)) {
+    throw new WhiteDwarfError('E_OPTION', `resume must be the Uint8Array of a checkpoint, got ${typeof o.resume}`)
+  }
   const s: Settings = {
     graph: o.graph,
     train: o.train,
     ...(o.test && { test: o.test }),
     ...(o.onProgress && { onProgress: o.onProgress }),
+    ...(o.onCheckpoint && { onCheckpoint: o.onCheckpoint }),
+    ...(o.resume && { resume: o.resume }),
     ...(o.signal && { signal: o.signal }),
     ...numbers,
     optimiser,
@@ -78,7 +76,7 @@ export function settings(o: TrainOptions): Settings {
     milestones: milestones(o.milestones),
     rampShape: oneOf('rampShape', o.rampShape, ['linear', 'cubic']),
     supermask: o.supermask === 'none' ? 'none' : supermask(o.supermask),
-    augment,
+    augment: augmentation(o.augment),
     ...(o.distill && { distill: distill(o.distill) }),
   }
   checkData(s)

@@ -19,6 +19,14 @@ export interface Region {
   readonly bytes: number
 }
 
+/** What part 0 tells the others. */
+export interface Shared {
+  /** Address of what the loss kernel returns. */
+  readonly lossSums: number
+  /** Room for the weights' numbers. */
+  readonly numbers: (n: number) => Float64Array
+}
+
 export interface TrainState {
   readonly net: Network
   readonly weights: TrainableWeights
@@ -30,8 +38,7 @@ export interface TrainState {
   readonly rng: Rng
   /** Indices of training examples, in this epoch's order. */
   readonly order: Uint32Array
-  /** Address of what the loss kernel returns. */
-  readonly lossSums: number
+  readonly shared: Shared
   readonly regions: readonly Region[]
   readonly meter: Meter
   readonly history: ProgressEvent[]
@@ -55,6 +62,7 @@ export function createState(net: Network, s: Settings): TrainState {
     norms: new Averages(mem, norms, s.ema),
   }
   const end = mem.bytes(0)
+  const [lossSums, numbers] = [mem.bytes(16), mem.bytes(8 * weights.numbers.length)]
   const region = (name: string, address: number, words: number): Region => ({ name, address, bytes: 4 * words })
   return {
     net,
@@ -65,7 +73,7 @@ export function createState(net: Network, s: Settings): TrainState {
     ...(s.distill && { teacher: new TeacherFeed(net, s.distill.teacher) }),
     rng,
     order: Uint32Array.from({ length: s.train.labels.length }, (_, i) => i),
-    lossSums: mem.bytes(16),
+    shared: { lossSums, numbers: (n) => mem.f64(numbers, n) },
     regions: [
       { name: 'parameters', address: begin, bytes: end - begin },
       ...net.weighted.map((w) => region(w.name, w.weights, w.n)),

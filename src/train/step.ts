@@ -13,6 +13,8 @@ export async function trainStep(
   time: Timeline,
 ): Promise<{ loss: number; correct: number }> {
   const { net, feeder, order, rng, step } = state
+  // Behind this the memory changes: part 0 may have been taking a checkpoint.
+  net.mem.part.barrier()
   const within = step % time.stepsPerEpoch
   if (within === 0) rng.shuffle(order)
   const frozen = step > time.lastChoice
@@ -29,34 +31,41 @@ export async function trainStep(
   return result
 }
 
-/** The last choice falls on a step of its own, so that it meets the density exactly, and is the averages'. */
-function chooseLevels({ weights, averages, step }: TrainState, s: Settings, time: Timeline): void {
+/**
+ * Part 0 chooses for all: it is little work next to the passes. The last choice falls on a step of its own, so that it meets
+ * the density exactly, and is the averages'.
+ */
+function chooseLevels({ net, weights, averages, shared, step }: TrainState, s: Settings, time: Timeline): void {
+  const { part } = net.mem
   const last = step === time.lastChoice
   if (last) averages?.scores.install()
-  if (last || step % s.refresh === 0) weights.refresh(time.densityAt(step))
-  weights.apply()
+  part.barrier()
+  if (part.index === 0) {
+    if (last || step % s.refresh === 0) weights.refresh(time.densityAt(step))
+    weights.apply()
+    shared.numbers(weights.numbers.length).set(weights.numbers)
+  }
+  part.barrier()
+  weights.numbers = Array.from(shared.numbers(weights.numbers.length))
+  weights.install()
 }
 
-/** Writes the gradient of the network's output. */
-function loss({ net, feeder, teacher, lossSums }: TrainState, s: Settings): { loss: number; correct: number } {
+/** Part 0 writes the gradient of the network's output. */
+function loss({ net, feeder, teacher, shared }: TrainState, s: Settings): { loss: number; correct: number } {
   const { mem, output } = net
-  const classes = net.shape(s.graph.outputs[0])[0]
-  const sizes = [classes, s.batch, s.batch] as const
-  if (teacher !== undefined && s.distill !== undefined) {
-    const { alpha, temperature } = s.distill
-    mem.kernels.distill_loss_f32(
-      output.value,
-      teacher.scores,
-      output.grad,
-      feeder.labels,
-      ...sizes,
-      s.labelSmoothing,
-      alpha,
-      temperature,
-      lossSums,
-    )
-  } else {
-    mem.kernels.softmax_loss_f32(output.value, output.grad, feeder.labels, ...sizes, s.labelSmoothing, lossSums)
+  if (mem.part.index === 0) {
+    const classes = net.shape(s.graph.outputs[0])[0]
+    const sizes = [classes, s.batch, s.batch, s.labelSmoothing] as const
+    const { labels } = feeder
+    if (teacher !== undefined && s.distill !== undefined) {
+      const { alpha, temperature } = s.distill
+      const scores = teacher.scores
+      const to = output.grad
+      mem.kernels.distill_loss_f32(output.value, scores, to, labels, ...sizes, alpha, temperature, shared.lossSums)
+    } else {
+      mem.kernels.softmax_loss_f32(output.value, output.grad, labels, ...sizes, shared.lossSums)
+    }
   }
-  return { loss: mem.f64(lossSums, 1)[0] / s.batch, correct: mem.u32(lossSums, 3)[2] }
+  mem.part.barrier()
+  return { loss: mem.f64(shared.lossSums, 1)[0] / s.batch, correct: mem.u32(shared.lossSums, 3)[2] }
 }

@@ -1,9 +1,11 @@
 /** The training loop. */
 import { WhiteDwarfError } from '../errors.js'
+import { restore } from './checkpoint.js'
 import { accuracy, recalibrate } from './evaluate.js'
 import { Network } from './network.js'
 import type { TrainOptions } from './options.js'
 import type { ProgressEvent } from './progress.js'
+import { Saver } from './saver.js'
 import { type Settings, settings } from './settings.js'
 import { createState, type TrainState, trainedNetwork } from './state.js'
 import { trainStep } from './step.js'
@@ -25,7 +27,7 @@ export interface TrainResult extends TrainedNetwork {
  * Trains a graph's supermask and batch normalisation. The same options and data give the same bits on every machine with
  * the same JavaScript engine (initial scores and schedules use its Math.log and Math.cos).
  * @throws WhiteDwarfError E_OPTION, E_DATA (data that does not fit the graph; a loss that is not finite), E_GRAPH, E_SHAPE,
- * E_MEMORY, E_ABORTED
+ * E_MEMORY, E_FORMAT (a damaged checkpoint), E_ABORTED
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const s = settings(options)
@@ -33,25 +35,37 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   turns.check()
   const state = createState(await Network.create(s.graph, s.batch), s)
   const time = timeline(s)
-  for (;;) {
-    if (state.step === time.steps) await finish(state, s, turns)
-    if (eventIsDue(state, s, time)) await report(state, s, time, turns)
-    if (state.step === time.steps) break
-    const { loss, correct } = await trainStep(state, s, time)
-    if (!Number.isFinite(loss)) {
-      throw new WhiteDwarfError(
-        'E_DATA',
-        `the loss became ${loss} in step ${state.step} of ${time.steps}: lower the learning rate`,
-      )
+  if (s.resume !== undefined) restore(state, s, s.resume, time.steps)
+  const saver = new Saver(state, s, time)
+  let betweenSteps = true
+  try {
+    for (;;) {
+      await saver.saveIfDue()
+      if (state.step === time.steps) await finish(state, s, turns)
+      if (eventIsDue(state, s, time)) await report(state, s, time, turns)
+      if (state.step === time.steps) break
+      await turns.next()
+      betweenSteps = false
+      const { loss, correct } = await trainStep(state, s, time)
+      betweenSteps = true
+      if (!Number.isFinite(loss)) {
+        throw new WhiteDwarfError(
+          'E_DATA',
+          `the loss became ${loss} in step ${state.step} of ${time.steps}: lower the learning rate`,
+        )
+      }
+      state.meter.add(loss, correct)
     }
-    state.meter.add(loss, correct)
-    await turns.next()
+  } catch (error) {
+    if (s.signal?.aborted && betweenSteps) await saver.save()
+    throw error
   }
   return result(state, s, time)
 }
 
 /** What follows the last step: averages become the result, and batch normalisation is measured with it. */
 async function finish(state: TrainState, s: Settings, turns: Turns): Promise<void> {
+  state.net.mem.part.barrier()
   state.averages?.norms.install()
   const count = Math.min(s.statistics, state.order.length)
   await recalibrate(state.net, state.feeder, s.train, state.order, count, turns)

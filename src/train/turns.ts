@@ -14,6 +14,7 @@ export class Turns {
 
   /** Gives the event loop a turn if it is due. @throws WhiteDwarfError E_ABORTED */
   async next(): Promise<void> {
+    this.check()
     if (performance.now() - this.last <= TURN_MS) return
     await new Promise((resolve) => {
       setTimeout(resolve, 0)

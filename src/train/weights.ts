@@ -12,16 +12,22 @@ export interface Parameter {
   readonly scale: number
 }
 
+/**
+ * Where several parts train together (memory.ts), part 0 alone chooses and applies; then all parts get its `numbers`, and
+ * install.
+ */
 export interface TrainableWeights {
   readonly parameters: readonly Parameter[]
   /** Chooses which weights stay, for a density, from the parameters as they are now. */
   refresh(density: number): void
-  /** Writes the network's weights. */
+  /** Writes the network's weights into memory. */
   apply(): void
   /** Share of the weights that stay, where the density given to `refresh` does not determine it. */
   readonly density?: () => number | undefined
-  /** What the wasm memory does not hold of their state, for checkpoints. */
+  /** What the memory does not hold of the weights' state. */
   numbers: readonly number[]
+  /** Lets the network compute with the weights that memory and numbers hold. */
+  install(): void
   /** Copies for a result. */
   trained(): Pick<TrainedNetwork, 'tensors' | 'weights'>
 }

@@ -61,7 +61,7 @@ describe('foldGraph', () => {
       'fc1',
     ])
     expect(folded.graph.outputs).toEqual(['fc1'])
-    expect(folded.weighted[1]).toEqual({ original: 'my-conv2', name: 'conv2', norm: 'my-bn2' })
+    expect(folded.weighted[1]).toEqual({ original: 'my-conv2', name: 'conv2', norm: 'my-bn2', owner: 'my-conv2' })
     expect(folded.values.get('my-bn3')).toBe('fc1')
     expect(folded.values.has('my-fc1')).toBe(false)
     expect(inferShapes(folded.graph).get('fc1')).toEqual([10])
@@ -69,7 +69,7 @@ describe('foldGraph', () => {
 
   it('keeps weighted nodes without batch normalisation', () => {
     const folded = foldGraph(new ChainBuilder([4]).dense(3).plain('relu').build())
-    expect(folded.weighted).toEqual([{ original: 'fc1', name: 'fc1', norm: undefined }])
+    expect(folded.weighted).toEqual([{ original: 'fc1', name: 'fc1', norm: undefined, owner: 'fc1' }])
   })
 
   it('refuses batch normalisation that it cannot fold', () => {

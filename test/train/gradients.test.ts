@@ -48,15 +48,18 @@ async function checkLast(graph: Graph, seed: number): Promise<void> {
   const [before, after] = [net.shape(node.inputs[0]), net.shape(node.name)]
   const n = elements(before) * BATCH
   fill(net.mem.f32(net.input.value, elements(net.shape(graph.inputs[0].name)) * BATCH), rng)
+  net.prepare()
   net.forward(true)
-  const x = Float64Array.from(net.mem.f32(net.value(node.inputs[0]).value, n))
-  const y = nodeForward(node, x, before, after, BATCH, params)
+  const xs = node.inputs.map((name) => Float64Array.from(net.mem.f32(net.value(name).value, n)))
+  const y = nodeForward(node, xs, before, after, BATCH, params)
   expectClose(net.mem.f32(net.output.value, y.length), y, `${node.op} value`)
 
   const direction = fill(net.mem.f32(net.output.grad, y.length), rng)
-  const f = () => nodeForward(node, x, before, after, BATCH, params).reduce((sum, v, i) => sum + v * direction[i], 0)
+  const f = () => nodeForward(node, xs, before, after, BATCH, params).reduce((sum, v, i) => sum + v * direction[i], 0)
   net.backward()
-  expectClose(net.mem.f32(net.value(node.inputs[0]).grad, n), derivative(x, f), `${node.op} input gradient`)
+  node.inputs.forEach((name, i) => {
+    expectClose(net.mem.f32(net.value(name).grad, n), derivative(xs[i], f), `${node.op} gradient of input ${i}`)
+  })
   const w = net.weighted.find((b) => b.name === node.name)
   if (w !== undefined) {
     expectClose(net.mem.f32(w.grad, w.n), derivative(params.weights[w.name], f), `${node.op} weight gradient`)
@@ -103,6 +106,45 @@ describe('gradients against central differences in f64', () => {
   it('batchnorm on images and vectors', async () => {
     await checkLast(new ChainBuilder([2, 5, 7]).conv(3, 2, 0).plain('batchnorm').build(), 1)
     await checkLast(new ChainBuilder([6]).dense(9).plain('batchnorm').build(), 2)
+  })
+
+  for (const [groups, channels, stride] of [
+    [2, 6, 1],
+    [4, 4, 1],
+    [4, 8, 2],
+  ]) {
+    it(`conv2d with ${groups} groups, ${channels} channels, stride ${stride}`, async () => {
+      const graph = new ChainBuilder([2, 6, 9])
+        .conv(4, 1, 0)
+        .add({ op: 'conv2d', channels, kernel: [3, 3], stride: [stride, stride], pad: [1, 1, 1, 1], groups })
+        .build()
+      await checkLast(graph, groups)
+    })
+  }
+
+  it('relu6', async () => {
+    await checkLast(new ChainBuilder([2, 5, 7]).conv(9, 2, 0).add({ op: 'relu6' }).build(), 1)
+  })
+
+  it('padchannels and transpose', async () => {
+    await checkLast(
+      new ChainBuilder([2, 5, 7]).conv(3, 2, 0).add({ op: 'padchannels', before: 1, after: 2 }).build(),
+      1,
+    )
+    await checkLast(new ChainBuilder([2, 5, 7]).conv(6, 2, 0).add({ op: 'transpose', height: 2, width: 3 }).build(), 2)
+  })
+
+  it('add', async () => {
+    const graph: Graph = {
+      inputs: [{ name: 'input', shape: [4], scale: [1], offset: [0] }],
+      nodes: [
+        { op: 'dense', name: 'a', inputs: ['input'], units: 3 },
+        { op: 'dense', name: 'b', inputs: ['input'], units: 3 },
+        { op: 'add', name: 'c', inputs: ['a', 'b'] },
+      ],
+      outputs: ['c'],
+    }
+    await checkLast(graph, 6)
   })
 
   it('relu', async () => {
@@ -159,38 +201,69 @@ describe('gradients against central differences in f64', () => {
   })
 
   it('a whole network: gradients of every weight and norm', async () => {
-    const graph = new ChainBuilder([1, 8, 8])
-      .conv(3, 3, 1)
-      .plain('batchnorm')
-      .plain('relu')
-      .pool('maxpool', [2, 2])
-      .conv(4, 3, 0)
-      .plain('batchnorm')
-      .plain('relu')
-      .plain('flatten')
-      .dense(5)
-      .plain('batchnorm')
-      .build()
-    const rng = new Rng(4)
-    const net = await Network.create(graph, BATCH)
-    const params = randomise(net, rng)
-    const x = fill(net.mem.f32(net.input.value, 64 * BATCH), rng)
-    net.forward(true)
-    const y = forward(graph, x, BATCH, params)
-    expectClose(net.mem.f32(net.output.value, y.length), y, 'output')
-    const direction = fill(net.mem.f32(net.output.grad, y.length), rng)
-    net.backward()
-    const f = () => forward(graph, x, BATCH, params).reduce((sum, v, i) => sum + v * direction[i], 0)
-    for (const w of net.weighted) {
-      expectClose(net.mem.f32(w.grad, w.n), derivative(params.weights[w.name], f, 1e-6), `${w.name} gradient`)
-    }
-    for (const norm of net.norms) {
-      const { gamma, beta } = params.norms[norm.name]
-      expectClose(
-        net.mem.f32(norm.grads, 2 * norm.channels),
-        [...derivative(gamma, f, 1e-6), ...derivative(beta, f, 1e-6)],
-        norm.name,
-      )
-    }
+    await checkWhole(
+      new ChainBuilder([1, 8, 8])
+        .conv(3, 3, 1)
+        .plain('batchnorm')
+        .plain('relu')
+        .pool('maxpool', [2, 2])
+        .conv(4, 3, 0)
+        .plain('batchnorm')
+        .plain('relu')
+        .plain('flatten')
+        .dense(5)
+        .plain('batchnorm')
+        .build(),
+    )
+  })
+
+  it('residual blocks, shared weights and values that several nodes use', async () => {
+    const at = { scale: [1], offset: [0] }
+    const conv = { op: 'conv2d', kernel: [3, 3], stride: [1, 1], pad: [1, 1, 1, 1] } as const
+    await checkWhole({
+      inputs: [{ name: 'image', shape: [1, 8, 8], ...at }],
+      nodes: [
+        { ...conv, name: 'c1', inputs: ['image'], channels: 3 },
+        { op: 'batchnorm', name: 'b1', inputs: ['c1'] },
+        { ...conv, name: 'c2', inputs: ['b1'], channels: 3 },
+        { op: 'batchnorm', name: 'b2', inputs: ['c2'] },
+        { op: 'add', name: 'a1', inputs: ['b1', 'b2'] },
+        { ...conv, name: 'c3', inputs: ['a1'], channels: 3, weightsOf: 'c2' },
+        { op: 'batchnorm', name: 'b3', inputs: ['c3'] },
+        { op: 'add', name: 'a2', inputs: ['a1', 'b3'] },
+        { op: 'add', name: 'a3', inputs: ['a2', 'a2'] },
+        { op: 'maxpool', name: 'm', inputs: ['a3'], kernel: [1, 1], stride: [2, 2], pad: [0, 0, 0, 0] },
+        { op: 'flatten', name: 'f', inputs: ['m'] },
+        { op: 'dense', name: 'd', inputs: ['f'], units: 5 },
+        { op: 'batchnorm', name: 'b4', inputs: ['d'] },
+      ],
+      outputs: ['b4'],
+    })
   })
 })
+
+/** Every gradient of a network with images of 8 x 8. */
+async function checkWhole(graph: Graph): Promise<void> {
+  const rng = new Rng(4)
+  const net = await Network.create(graph, BATCH)
+  const params = randomise(net, rng)
+  const x = fill(net.mem.f32(net.input.value, 64 * BATCH), rng)
+  net.prepare()
+  net.forward(true)
+  const y = forward(graph, x, BATCH, params)
+  expectClose(net.mem.f32(net.output.value, y.length), y, 'output')
+  const direction = fill(net.mem.f32(net.output.grad, y.length), rng)
+  net.backward()
+  const f = () => forward(graph, x, BATCH, params).reduce((sum, v, i) => sum + v * direction[i], 0)
+  for (const w of net.weighted) {
+    expectClose(net.mem.f32(w.grad, w.n), derivative(params.weights[w.name], f, 1e-6), `${w.name} gradient`)
+  }
+  for (const norm of net.norms) {
+    const { gamma, beta } = params.norms[norm.name]
+    expectClose(
+      net.mem.f32(norm.grads, 2 * norm.channels),
+      [...derivative(gamma, f, 1e-6), ...derivative(beta, f, 1e-6)],
+      norm.name,
+    )
+  }
+}

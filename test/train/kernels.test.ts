@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { GEMM_SCRATCH_BYTES } from '../../src/kernels/ref/gemm.js'
 import type { KernelRow } from '../../src/kernels/row.js'
-import { gemmRows } from '../../src/kernels/rows/gemm.js'
-import { trainRows } from '../../src/kernels/rows/train.js'
+import { kernelTable } from '../../src/kernels/table.js'
 import { builds, check, type Layout } from '../kernels/harness.js'
 
+const rows = kernelTable.filter((r) => r.module === 'train')
+
 const row = (name: string): KernelRow => {
-  const found = [...gemmRows, ...trainRows].find((r) => r.name === name)
+  const found = rows.find((r) => r.name === name)
   if (found === undefined) throw new Error(`no training kernel '${name}'`)
   return found
 }
@@ -18,8 +19,7 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
     const functions = Object.keys(module.exports).filter(
       (name) => typeof module.exports[name] === 'function' && !name.startsWith('__'),
     )
-    const names = [...gemmRows, ...trainRows].map((r) => r.name)
-    expect(functions.sort()).toEqual(names.sort())
+    expect(functions.sort()).toEqual(rows.map((r) => r.name).sort())
   })
 
   it('gemm_f32 equals its reference over sizes, transposes, strides and blocks', () => {
@@ -104,16 +104,19 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
         [4, 9, 1, 3],
       ]) {
         check(module, row('pad_f32'), seed++, (layout) => {
-          const [channels, images] = [2, 3]
+          const [channels, images, batch] = [2, 3, 4]
           const phaseHeight = Math.ceil((height + top) / strideY) + 1
           const phaseWidth = Math.ceil((width + left) / strideX) + (seed % 4)
-          const x = normals(layout, channels * images * height * width)
+          const x = normals(layout, channels * batch * height * width)
           const y = layout.reserve(4 * channels * images * strideY * strideX * phaseHeight * phaseWidth)
           return {
             args: [
               x,
               y,
-              layout.u32([channels, images, height, width, top, left, strideY, strideX, phaseHeight, phaseWidth]),
+              layout.u32([
+                ...[channels, images, height, width, top, left, strideY, strideX, phaseHeight, phaseWidth],
+                batch * height * width,
+              ]),
             ],
           }
         })
@@ -128,6 +131,39 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
         return { args: [w, layout.reserve(8 * 4 * 16), rows, 4, 5, layout.u32([3, 0, 4, 1])] }
       })
     }
+  })
+
+  it('conv_unpitch_f32 equals its reference', () => {
+    for (const width of [1, 4, 7]) {
+      check(module, row('conv_unpitch_f32'), width, (layout) => {
+        const [rows, height, pitch] = [2, 3, width + 2]
+        const x = normals(layout, rows * height * pitch)
+        const y = layout.reserve(4 * rows * height * (width + 1))
+        const rowBytes = 4 * height * (width + 1)
+        return { args: [x, 4 * height * pitch, pitch, y, rowBytes, rows, height, width, 0.37] }
+      })
+    }
+  })
+
+  it('gathers like inference does', () => {
+    check(module, row('program_from_levels'), 1, (layout) => {
+      const ctx = layout.u32([2, layout.u32([0, 4, 12]), 0, 0, 0, 0])
+      const pairs = layout.reserve(24)
+      // Four headers, digits 2 + 1, 1 and 2, and a word that may be overwritten.
+      const out = layout.reserve(32 + 16 + 4)
+      return {
+        args: [layout.i8([0, 3, -1, 2, 0, 0]), 2, 3, pairs, ctx, out],
+        undefinedRegions: [
+          [pairs, 24],
+          [out + 48, 4],
+        ],
+      }
+    })
+    check(module, row('gather_f32'), 2, (layout) => {
+      // One row: 2 * (x[0] - x[4]) + x[8].
+      const program = layout.u32([1, 1, 0, 16, 1, 0, 32])
+      return { args: [program, 1, 2, normals(layout, 40), layout.reserve(96), 96, 6] }
+    })
   })
 
   it('conv_f32 equals its reference for every count of rows, groups, outputs and taps, and for taps that step back', () => {
@@ -162,33 +198,36 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
     }
   })
 
-  it('conv_weight_grad_f32 equals its reference for every count of rows and taps', () => {
+  it('conv_tiles_f32 equals its reference', () => {
+    for (const channels of [1, 3, 4, 5, 8, 11, 16]) {
+      for (const pixels of [1, 4, 7]) {
+        check(module, row('conv_tiles_f32'), channels, (layout) => {
+          const x = normals(layout, channels * 4 * pixels)
+          const y = layout.reserve(4 * 3 * Math.ceil(channels / 8) * 8 * pixels)
+          return { args: [x, y, 3, channels, pixels, 4 * pixels] }
+        })
+      }
+    }
+  })
+
+  it('conv_weight_grad_f32 equals its reference for every count of rows, taps and positions', () => {
     let seed = 1
-    for (const rows of [1, 2, 3, 4, 7]) {
-      for (const taps of [1, 2, 5]) {
-        for (const block of [1, 2, 8]) {
+    for (const rows of [1, 7, 8, 12]) {
+      for (const taps of [1, 2, 4, 7]) {
+        for (const width of [1, 2, 5]) {
           check(module, row('conv_weight_grad_f32'), seed++, (layout) => {
-            const groups = 3
-            const images = 5
+            const [images, lines, pitch] = [5, 3, 8]
+            const tiles = Math.ceil(rows / 8)
             const x = normals(layout, images * 60)
-            const dy = normals(layout, images * rows * 20)
-            const sums = layout.reserve(rows * taps * 16)
-            const dw = layout.reserve(rows * taps * 4)
-            const table = Array.from({ length: groups }, (_, g) => [20 * g, 16 * g, 4])
-            const offsets = Array.from({ length: taps }, (_, t) => 12 * t)
+            const dy = normals(layout, images * tiles * lines * width * 8)
+            const sums = layout.reserve(tiles * 8 * Math.ceil(taps / 4) * 16)
+            const offsets = layout.u32(Array.from({ length: taps }, (_, t) => 12 * t))
             const shape = [
-              images,
-              240,
-              rows * 80,
-              groups,
-              layout.u32(table.flat()),
-              rows,
-              80,
-              taps,
-              layout.u32(offsets),
-              block,
+              ...[images, 240, 4 * pitch, lines, width, rows, 32 * tiles * lines * width, 32 * lines * width],
+              ...[taps, offsets, 1 + (seed % 6), 1 + (seed % 3)],
             ]
-            return { args: [x, dy, sums, dw, layout.u32(shape)], undefinedRegions: [[sums, rows * taps * 16]] }
+            const args = [x, dy, sums, layout.reserve(rows * taps * 4), layout.u32(shape)]
+            return { args, undefinedRegions: [[sums, tiles * 32 * Math.ceil(taps / 4) * 4]] }
           })
         }
       }
@@ -198,19 +237,38 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
   for (const n of [1, 2, 15, 16, 17, 100]) {
     it(`batch normalisation kernels equal their references, rows of ${n}`, () => {
       const channels = 3
+      const stride = 5
+      // The second to the fourth of five channels.
       const state = (layout: Layout) => {
-        const p = layout.lanes('f32', 6 * channels, 1)
+        const p = layout.lanes('f32', 6 * stride, 1)
         // Variances and inverse deviations are positive.
         for (const field of [3, 5]) {
-          for (let c = 0; c < channels; c++) layout.mem.f32[p / 4 + field * channels + c] = 0.5 + c
+          for (let c = 0; c < stride; c++) layout.mem.f32[p / 4 + field * stride + c] = 0.5 + c
         }
-        return p
+        return p + 4
       }
       check(module, row('batchnorm_f32'), n, (layout) => ({
-        args: [normals(layout, channels * n), layout.reserve(4 * channels * n), channels, n, state(layout), 1e-5, 0.1],
+        args: [
+          normals(layout, channels * n),
+          layout.reserve(4 * channels * n),
+          channels,
+          n,
+          state(layout),
+          stride,
+          1e-5,
+          0.1,
+        ],
       }))
       check(module, row('batchnorm_infer_f32'), n, (layout) => ({
-        args: [normals(layout, channels * n), layout.reserve(4 * channels * n), channels, n, state(layout), 1e-5],
+        args: [
+          normals(layout, channels * n),
+          layout.reserve(4 * channels * n),
+          channels,
+          n,
+          state(layout),
+          stride,
+          1e-5,
+        ],
       }))
       check(module, row('batchnorm_grad_f32'), n, (layout) => ({
         args: [
@@ -220,17 +278,27 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
           channels,
           n,
           state(layout),
-          layout.reserve(8 * channels),
+          stride,
+          layout.reserve(8 * stride),
         ],
       }))
     })
 
     it(`element-wise kernels equal their references, ${n} elements`, () => {
-      check(module, row('relu_f32'), n, (layout) => ({ args: [normals(layout, n), layout.reserve(4 * n), n] }))
-      check(module, row('relu_grad_f32'), n, (layout) => ({
-        args: [normals(layout, n), normals(layout, n), layout.reserve(4 * n), n],
+      for (const limit of [Number.POSITIVE_INFINITY, 0.6]) {
+        check(module, row('relu_f32'), n, (layout) => ({ args: [normals(layout, n), layout.reserve(4 * n), n, limit] }))
+        check(module, row('relu_grad_f32'), n, (layout) => ({
+          args: [normals(layout, n), normals(layout, n), layout.reserve(4 * n), n, limit],
+        }))
+      }
+      check(module, row('add_f32'), n, (layout) => {
+        const a = normals(layout, n)
+        const b = normals(layout, n)
+        return { args: [a, b, n % 2 === 0 ? a : layout.reserve(4 * n), n] }
+      })
+      check(module, row('swap_f32'), n, (layout) => ({
+        args: [normals(layout, 6 * n), layout.reserve(24 * n), 2, 3, n],
       }))
-      check(module, row('add_f32'), n, (layout) => ({ args: [normals(layout, n), normals(layout, n), n] }))
       check(module, row('max_abs_f32'), n, (layout) => ({ args: [normals(layout, n), n] }))
     })
 
@@ -281,6 +349,18 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
           return { args: [scores, n, 1, signs(layout), 0x3fc0, layout.u32(new Array(65536).fill(0))] }
         })
       }
+      check(module, row('count_nonzero_i8'), n, (layout) => ({
+        args: [layout.i8(Array.from({ length: n }, (_, i) => (i % 3) - 1)), n],
+      }))
+      check(module, row('levels_transpose'), n, (layout) => ({
+        args: [
+          layout.i8(Array.from({ length: 12 * n }, (_, i) => (i % 15) - 7)),
+          layout.reserve(12 * n),
+          2,
+          ...(n % 2 ? [2, n] : [n, 2]),
+          3,
+        ],
+      }))
       check(module, row('ema_f32'), n, (layout) => ({ args: [normals(layout, n), normals(layout, n), n, 0.03] }))
       check(module, row('sum_squares_f32'), n, (layout) => ({ args: [normals(layout, n), n] }))
       check(module, row('weights_from_levels'), n, (layout) => ({

@@ -29,7 +29,7 @@ const image = (shape: Shape) => (shape.length === 3 ? shape : [shape[0], 1, 1])
 
 export function nodeForward(
   node: Node,
-  x: Float64Array,
+  [x, x2]: readonly Float64Array[],
   input: Shape,
   output: Shape,
   batch: number,
@@ -64,13 +64,15 @@ export function nodeForward(
   }
   switch (node.op) {
     case 'conv2d': {
-      const w = p.weights[node.name]
+      const w = p.weights[node.weightsOf ?? node.name]
       const taps = node.kernel[0] * node.kernel[1]
+      const ins = C / (node.groups ?? 1)
+      const outs = O / (node.groups ?? 1)
       each((o, n, i, j) => {
         let sum = 0
-        for (let c = 0; c < C; c++) {
+        for (let c = 0; c < ins; c++) {
           window(node, i, j, (r, k, tap) => {
-            sum += w[(o * C + c) * taps + tap] * x[at(c, n, r, k)]
+            sum += w[(o * ins + c) * taps + tap] * x[at(Math.floor(o / outs) * ins + c, n, r, k)]
           })
         }
         return sum
@@ -80,7 +82,7 @@ export function nodeForward(
     case 'dense':
       each((o, n) => {
         let sum = 0
-        for (let f = 0; f < C; f++) sum += p.weights[node.name][o * C + f] * x[f * batch + n]
+        for (let f = 0; f < C; f++) sum += p.weights[node.weightsOf ?? node.name][o * C + f] * x[f * batch + n]
         return sum
       })
       return y
@@ -106,6 +108,16 @@ export function nodeForward(
       return y
     case 'relu':
       return x.map((v) => Math.max(v, 0))
+    case 'relu6':
+      return x.map((v) => Math.min(Math.max(v, 0), 6))
+    case 'add':
+      return x.map((v, i) => v + x2[i])
+    case 'padchannels':
+      y.set(x, node.before * batch * H * W)
+      return y
+    case 'transpose':
+      each((c, n, i, j) => x[at(i * node.width + j, n, Math.floor(c / W), c % W)])
+      return y
     case 'flatten':
       for (let c = 0; c < C; c++) {
         for (let n = 0; n < batch; n++)
@@ -133,12 +145,9 @@ export function forward(graph: Graph, x: Float64Array, batch: number, p: Params)
   const shapes = inferShapes(graph)
   const values = new Map([[graph.inputs[0].name, x]])
   for (const node of graph.nodes) {
-    const input = node.inputs[0]
-    const value = values.get(input) as Float64Array
-    values.set(
-      node.name,
-      nodeForward(node, value, shapes.get(input) as Shape, shapes.get(node.name) as Shape, batch, p),
-    )
+    const inputs = node.inputs.map((name) => values.get(name) as Float64Array)
+    const [input, output] = [node.inputs[0], node.name].map((name) => shapes.get(name) as Shape)
+    values.set(node.name, nodeForward(node, inputs, input, output, batch, p))
   }
   return values.get(graph.outputs[0]) as Float64Array
 }

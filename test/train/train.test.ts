@@ -20,49 +20,8 @@ import {
 import { decodeModel, encodeModel } from '../../src/format.js'
 import { elements, inferShapes, isWeighted, weightShape } from '../../src/graph/ir.js'
 import { Rng } from '../../src/rng.js'
+import { base, bits, codeOf, squares } from './data.js'
 import { derivative, forward, loss, nodeForward, type Params } from './plain.js'
-
-/** Images of `classes` kinds: a bright square whose place tells the class, and noise. */
-function squares(count: number, classes = 4, seed = 1): DataSet {
-  const rng = new Rng(seed)
-  const labels = Uint8Array.from({ length: count }, () => rng.below(classes))
-  const images = new Uint8Array(count * 64)
-  labels.forEach((label, n) => {
-    for (let k = 0; k < 64; k++) {
-      const inside = k >> 5 === label >> 1 && (k & 7) >> 2 === (label & 1)
-      images[n * 64 + k] = rng.below(100) + (inside ? 120 : 0)
-    }
-  })
-  return { shape: [1, 8, 8], images, labels, classes }
-}
-
-const small = () =>
-  new ChainBuilder([1, 8, 8])
-    .conv(4, 3, 1)
-    .plain('batchnorm')
-    .plain('relu')
-    .pool('maxpool', [2, 2])
-    .plain('flatten')
-    .dense(4)
-    .plain('batchnorm')
-    .build()
-
-const base = (): TrainOptions => ({
-  graph: small(),
-  train: squares(512),
-  epochs: 2,
-  batch: 32,
-  supermask: { density: 0.4 },
-})
-
-const codeOf = async (work: Promise<unknown>): Promise<string> => {
-  try {
-    await work
-  } catch (error) {
-    return (error as { code: string }).code
-  }
-  return 'no error'
-}
 
 describe('train', () => {
   it('takes the same three steps as a plain f64 implementation', async () => {
@@ -195,12 +154,8 @@ describe('train', () => {
 
   it('gives the same bytes for the same seed, and others for another', async () => {
     const run = async (seed: number) => {
-      const { tensors, norms } = await train({
-        ...base(),
-        seed,
-        augment: { shift: 1, rotate: 5, scale: 0.05, shear: 0.05 },
-      })
-      return JSON.stringify([tensors, norms], (_, v) => (ArrayBuffer.isView(v) ? Array.from(v as Float32Array) : v))
+      const augment = { shift: 1, rotate: 5, scale: 0.05, shear: 0.05 }
+      return bits(await train({ ...base(), seed, augment }))
     }
     const first = await run(3)
     expect(await run(3)).toBe(first)
@@ -235,6 +190,41 @@ describe('train', () => {
     expect(density).toBe(Math.round(0.4 * all))
   })
 
+  it('learns with AdamW, decoupled decay, clipping, and every schedule', async () => {
+    const variants: Partial<TrainOptions>[] = [
+      { optimiser: 'adamw' },
+      { decay: 'decoupled', weightDecay: 0.01, clip: 1 },
+      { rampShape: 'cubic', schedule: 'linear' },
+      { schedule: 'one-cycle' },
+      { schedule: 'step' },
+      { schedule: 'exponential', gamma: 0.01 },
+      { schedule: 'constant', learningRate: 0.1, normRate: 0.5 },
+    ]
+    const results = new Set<string>()
+    for (const variant of variants) {
+      const result = await train({ ...base(), test: squares(200, 4, 9), epochs: 5, ...variant })
+      expect(result.testAccuracy, JSON.stringify(variant)).toBeGreaterThan(0.9)
+      results.add(bits(result))
+    }
+    expect(results.size).toBe(variants.length)
+  })
+
+  it('leaves the averages of scores and batch normalisation', async () => {
+    const options = { ...base(), train: squares(320), epochs: 4, test: squares(200, 4, 9) }
+    const plain = await train(options)
+    // A decay of almost nothing: each average is the last value, but for rounding.
+    const same = await train({ ...options, ema: 1e-12 })
+    for (const [name, { levels }] of Object.entries(plain.tensors)) expect(same.tensors[name].levels).toEqual(levels)
+    plain.norms.bn2.gamma.forEach((v, i) => {
+      expect(same.norms.bn2.gamma[i]).toBeCloseTo(v, 4)
+    })
+    const averaged = await train({ ...options, ema: 0.9, freeze: 0.2 })
+    expect(averaged.testAccuracy).toBeGreaterThan(0.9)
+    expect(averaged.norms.bn2.gamma).not.toEqual((await train({ ...options, freeze: 0.2 })).norms.bn2.gamma)
+    const levels = Object.values(averaged.tensors).flatMap((t) => Array.from(t.levels))
+    expect(levels.filter((l) => l !== 0).length).toBe(Math.round(0.4 * levels.length))
+  })
+
   it('measures the running statistics afresh at the end', async () => {
     const data = squares(96)
     const result = await train({ ...base(), train: data, epochs: 5, augment: { shift: 2 } })
@@ -242,7 +232,7 @@ describe('train', () => {
     const { levels, constant } = result.tensors[node.name]
     const weights = { [node.name]: Float64Array.from(levels, (l) => l * constant) }
     const x = Float64Array.from(data.images, (v) => v / 255)
-    const y = nodeForward(node, x, [1, 8, 8], [4, 8, 8], 96, { weights, norms: {} })
+    const y = nodeForward(node, [x], [1, 8, 8], [4, 8, 8], 96, { weights, norms: {} })
     result.norms.bn1.mean.forEach((mean, c) => {
       const row = y.subarray(c * 96 * 64, (c + 1) * 96 * 64)
       expect(mean).toBeCloseTo(row.reduce((a, b) => a + b, 0) / row.length, 4)
@@ -315,6 +305,26 @@ describe('train', () => {
       [{ testEvery: 0 }, /testEvery/],
       [{ progressEvery: 0 }, /progressEvery/],
       [{ seed: 0.5 }, /seed/],
+      [{ optimiser: 'adam' as 'adamw' }, /optimiser must be one of sgd, adamw, got adam/],
+      [{ optimiser: 'adamw', decay: 'coupled' }, /decay must be 'decoupled' with optimiser 'adamw'/],
+      [{ normRate: -1 }, /normRate/],
+      [{ beta1: 1 }, /beta1/],
+      [{ beta2: 1 }, /beta2/],
+      [{ epsilon: 0 }, /epsilon/],
+      [{ clip: -1 }, /clip/],
+      [{ ema: 1 }, /ema/],
+      [{ ema: 0.9, statistics: 0 }, /statistics must be above 0 with ema/],
+      [{ schedule: 'cosin' as 'cosine' }, /schedule must be one of cosine, linear/],
+      [{ milestones: [0.5, 0.4] }, /milestones must ascend/],
+      [{ milestones: [1] }, /milestones must ascend/],
+      [{ checkpointEvery: 0 }, /checkpointEvery/],
+      [{ checkpointMinutes: 0 }, /checkpointMinutes/],
+      [{ resume: 'file' as unknown as Uint8Array }, /resume must be the Uint8Array/],
+      [{ gamma: 0 }, /gamma/],
+      [{ rampShape: 'square' as 'cubic' }, /rampShape/],
+      [{ distill: { teacher: [] as unknown as Float32Array } }, /distill.teacher must be a function or a Float32Array/],
+      [{ distill: { teacher: new Float32Array(2048), alpha: 2 } }, /distill.alpha/],
+      [{ distill: { teacher: new Float32Array(2048), temperature: 0 } }, /distill.temperature/],
       [{ augment: { shift: 0.5 } }, /augment.shift/],
       [{ augment: { rotate: 200 } }, /augment.rotate/],
       [{ supermask: { coats: 2 as 1 } }, /supermask.coats must be 1, 3 or 7/],

@@ -1,14 +1,15 @@
 /** whitedwarf train: from a data set to a model file. */
+import { existsSync } from 'node:fs'
 import {
-  type ConstantBits,
+  checkpointInfo,
   type DataSet,
   type ExportOptions,
   exportModel,
   type Graph,
   loadMnist,
+  type ProgressEvent,
   presetNames,
   presets,
-  type SupermaskOptions,
   slice,
   type TrainOptions,
   type TrainResult,
@@ -17,53 +18,17 @@ import {
 import { WhiteDwarfError } from '../../errors.js'
 import { encodeModel } from '../../format.js'
 import { InferenceSession, Tensor } from '../../index.js'
-import { ARCH_SYNTAX, parseArch } from '../arch.js'
+import { ARCH_HELP, ARCH_SYNTAX, parseArch } from '../arch.js'
 import type { Arguments } from '../args.js'
 import { classify } from '../classify.js'
 import type { Command, CommandContext } from '../command.js'
 import { curveSvg, curveText } from '../curve.js'
-import { checkWritable, writeOutput } from '../files.js'
+import { checkWritable, readInput, writeOutput } from '../files.js'
+import { openLog } from '../log.js'
 import { startProgress } from '../progress.js'
+import { parseRecipe, recipeOptions } from '../recipe.js'
 import { duration, grouped, percent } from '../text.js'
 import { inspectModel } from './inspect.js'
-
-/** Options of the command that override the preset's. */
-function overrides(args: Arguments): {
-  options: Partial<TrainOptions>
-  supermask: SupermaskOptions
-  constants: Pick<ExportOptions, 'scaleBits' | 'biasBits'>
-} {
-  const epochs = args.number('epochs', { min: 1, max: 10000, whole: true })
-  const learningRate = args.number('lr', { min: 1e-6, max: 100 })
-  const batch = args.number('batch', { min: 2, max: 4096, whole: true })
-  const seed = args.number('seed', { min: 0, whole: true })
-  const density = args.number('density', { min: 1e-6, max: 1 })
-  const coats = args.choice('coats', ['1', '3', '7'])
-  const thresholds = args.choice('thresholds', ['linear', 'uniform'])
-  const scope = args.choice('scope', ['global', 'layer'])
-  const signs = args.string('signs') === 'learned' ? 'learned' : args.number('signs', { min: 0, max: 62, whole: true })
-  const ramp = args.number('ramp', { min: 0, max: 1 })
-  const shift = args.number('shift', { min: 0, max: 32, whole: true })
-  const bits = args.number('bits', { min: 1, max: 8, whole: true }) as ConstantBits | undefined
-  return {
-    constants: bits === undefined ? {} : { scaleBits: bits, biasBits: bits },
-    options: {
-      ...(epochs === undefined ? {} : { epochs }),
-      ...(learningRate === undefined ? {} : { learningRate }),
-      ...(batch === undefined ? {} : { batch }),
-      ...(seed === undefined ? {} : { seed }),
-      ...(ramp === undefined ? {} : { ramp }),
-      ...(shift === undefined ? {} : { augment: { shift } }),
-    },
-    supermask: {
-      ...(density === undefined ? {} : { density }),
-      ...(coats === undefined ? {} : { coats: Number(coats) as 1 | 3 | 7 }),
-      ...(thresholds === undefined ? {} : { thresholds }),
-      ...(scope === undefined ? {} : { scope }),
-      ...(signs === undefined ? {} : { signs }),
-    },
-  }
-}
 
 interface Plan {
   readonly title: string
@@ -79,7 +44,7 @@ function plan(args: Arguments): Plan {
     throw new WhiteDwarfError('E_OPTION', `give --preset (${presetNames.join(', ')}) or --arch (${ARCH_SYNTAX})`)
   }
   const preset = name === undefined ? undefined : presets[name]
-  const { options, supermask, constants } = overrides(args)
+  const { options, supermask, constants } = parseRecipe(args)
   return {
     title: [name, arch].filter((part) => part !== undefined).join(' '),
     graph: (data) => (arch === undefined ? (preset as NonNullable<typeof preset>).graph() : parseArch(arch, data)),
@@ -88,13 +53,20 @@ function plan(args: Arguments): Plan {
   }
 }
 
-async function trainWithProgress(title: string, options: TrainOptions, quiet: boolean): Promise<TrainResult> {
+/** Trains with progress on standard error. `onEvent` gets every progress event. */
+async function trainWithProgress(
+  title: string,
+  options: TrainOptions,
+  quiet: boolean,
+  onEvent: (event: ProgressEvent) => void,
+): Promise<TrainResult> {
   const progress = startProgress(`training ${title}`, quiet)
   let tested = ''
   try {
     const result = await trainNetwork({
       ...options,
       onProgress: (e) => {
+        onEvent(e)
         if (e.testAccuracy !== undefined) tested = `, test ${percent(e.testAccuracy)}`
         const state = `epoch ${e.epoch}/${e.epochs}, loss ${e.loss.toFixed(3)}${tested}, density ${percent(e.density, 1)}`
         progress.update(e.step / e.steps, `${state}, ${grouped(e.imagesPerSecond)} images/s`)
@@ -103,8 +75,48 @@ async function trainWithProgress(title: string, options: TrainOptions, quiet: bo
     progress.done(`test ${percent(result.testAccuracy ?? 0)}, ${grouped(result.imagesPerSecond)} images/s`)
     return result
   } catch (error) {
-    progress.failed((error as Error).message)
+    const again = options.signal?.aborted && options.onCheckpoint ? ', --resume continues it' : ''
+    progress.failed(`${(error as Error).message}${again}`)
     throw error
+  }
+}
+
+/**
+ * The checkpoint to continue, if there is one and --resume is given.
+ * @throws WhiteDwarfError E_OPTION when a checkpoint would be overwritten by a training that does not continue it, E_IO, E_FORMAT
+ */
+async function readCheckpoint(path: string | undefined, resume: boolean): Promise<Uint8Array | undefined> {
+  if (path === undefined) {
+    if (resume) throw new WhiteDwarfError('E_OPTION', '--resume needs --checkpoint: which one?')
+    return undefined
+  }
+  if (!existsSync(path)) return undefined
+  if (resume) return readInput(path, 'checkpoint')
+  throw new WhiteDwarfError('E_OPTION', `checkpoint '${path}' exists: continue it with --resume, or delete it`)
+}
+
+/** A model's scores of all images, [count, classes]. */
+async function scoresOf(path: string, { images, labels, shape }: DataSet, signal: AbortSignal): Promise<Float32Array> {
+  const session = await InferenceSession.create(await readInput(path, 'teacher'), { batch: 16 })
+  try {
+    return (await classify(session, new Tensor('uint8', images, [labels.length, ...shape]), signal)).scores
+  } finally {
+    session.dispose()
+  }
+}
+
+/** The teacher's part of the options; its scores are those of the images as they are, found once. */
+async function distill(args: Arguments, data: DataSet, signal: AbortSignal): Promise<Pick<TrainOptions, 'distill'>> {
+  const path = args.string('teacher')
+  const alpha = args.number('alpha', { min: 0, max: 1 })
+  const temperature = args.number('temperature', { min: 0.1, max: 100 })
+  if (path === undefined) {
+    if (alpha === undefined && temperature === undefined) return {}
+    throw new WhiteDwarfError('E_OPTION', '--alpha and --temperature need --teacher: which model?')
+  }
+  const teacher = await scoresOf(path, data, signal)
+  return {
+    distill: { teacher, ...(alpha !== undefined && { alpha }), ...(temperature !== undefined && { temperature }) },
   }
 }
 
@@ -128,26 +140,17 @@ export const train: Command = {
     { name: 'data', value: 'FOLDER', help: 'folder with MNIST-like IDX files (training and test images and labels)' },
     { name: 'out', value: 'FILE', help: 'the model file to write' },
     { name: 'preset', value: 'NAME', help: presetNames.join(', ') },
-    { name: 'arch', value: 'NET', help: `another network: ${ARCH_SYNTAX}` },
-    { name: 'density', value: 'X', help: 'share of weights that stay, above 0 and at most 1' },
-    { name: 'coats', value: 'N', help: 'levels from -N to N: 1, 3 or 7' },
-    { name: 'thresholds', value: 'KIND', help: 'of the coats: linear (default) or uniform' },
-    { name: 'scope', value: 'KIND', help: 'density holds global (default) or in each layer' },
-    {
-      name: 'signs',
-      value: 'KIND',
-      help: 'learned (default), or the seed 0 to 62 of generated signs, which cost no bytes',
-    },
-    { name: 'ramp', value: 'X', help: 'share of training over which the density falls to its end value' },
-    { name: 'shift', value: 'N', help: 'training images move by up to N pixels' },
-    { name: 'bits', value: 'N', help: 'bits of a scale or bias in the file, 1 to 8' },
-    { name: 'epochs', value: 'N', help: 'passes over the training images' },
-    { name: 'lr', value: 'X', help: 'peak learning rate' },
-    { name: 'batch', value: 'N', help: 'images per step' },
-    { name: 'seed', value: 'N', help: 'determines every bit of the result' },
+    { name: 'arch', value: 'NET', help: `another network, one of\n${ARCH_HELP}` },
+    ...recipeOptions,
+    { name: 'teacher', value: 'FILE', help: 'a model whose scores of the training images are learned too' },
+    { name: 'alpha', value: 'X', help: "the teacher's share of the loss, 0 to 1, default 0.5" },
+    { name: 'temperature', value: 'X', help: 'softens scores for the teacher, default 4' },
+    { name: 'checkpoint', value: 'FILE', help: 'keep the state of the training here: every epoch, and on Ctrl-C' },
+    { name: 'checkpoint-every', value: 'N', help: 'epochs between two checkpoints' },
+    { name: 'resume', help: 'continue from the checkpoint if there is one' },
     { name: 'limit', value: 'N', help: 'only the first N training images' },
     { name: 'svg', value: 'FILE', help: 'write the learning curve as a picture' },
-    { name: 'log', value: 'FILE', help: 'write all progress events, one JSON object a line' },
+    { name: 'log', value: 'FILE', help: 'write progress events as they come, one JSON object a line' },
   ],
   positionals: 0,
   examples: [
@@ -164,6 +167,10 @@ export const train: Command = {
       command: 'whitedwarf train --data data/mnist --arch mlp:300,100 --density 0.05 --epochs 10 --out mlp.wd',
       comment: 'another network, 5 % of its weights',
     },
+    {
+      command: 'whitedwarf train --data data/mnist --preset mnist-lenet --out m.wd --checkpoint m.wdcp --resume',
+      comment: 'may be interrupted and started again, with the same result',
+    },
   ],
   async run({ args, json, quiet, signal }: CommandContext): Promise<void> {
     const folder = args.required('data', 'the folder with the data set, for example data/mnist')
@@ -171,25 +178,42 @@ export const train: Command = {
     const svg = args.string('svg')
     const log = args.string('log')
     const limit = args.number('limit', { min: 1, whole: true })
+    const checkpoint = args.string('checkpoint')
+    const checkpointEvery = args.number('checkpoint-every', { min: 1, max: 10000, whole: true })
     const { title, graph, options, constants } = plan(args)
     checkWritable(out, 'model')
     if (svg !== undefined) checkWritable(svg, 'picture')
     if (log !== undefined) checkWritable(log, 'log')
+    if (checkpoint !== undefined) checkWritable(checkpoint, 'checkpoint')
+    const resume = await readCheckpoint(checkpoint, args.flag('resume'))
+    const history = resume === undefined ? [] : checkpointInfo(resume).history
 
     const data = await loadMnist(folder)
     const training = limit === undefined ? data.train : slice(data.train, 0, Math.min(limit, data.train.labels.length))
     const result = await trainWithProgress(
       title,
-      { ...options, graph: graph(training), train: training, test: data.test, signal },
+      {
+        ...options,
+        graph: graph(training),
+        train: training,
+        test: data.test,
+        ...(await distill(args, training, signal)),
+        ...(checkpoint !== undefined && {
+          onCheckpoint: (bytes: Uint8Array) => writeOutput(checkpoint, bytes, 'checkpoint'),
+        }),
+        ...(checkpointEvery !== undefined && { checkpointEvery }),
+        ...(resume !== undefined && { resume }),
+        signal,
+      },
       quiet,
+      log === undefined ? () => {} : openLog(log, history),
     )
-    const bytes = encodeModel(await exportModel(result, { ...constants, calibration: training }))
+    const bytes = encodeModel(await exportModel(result, { ...constants, calibration: training, signal }))
     const accuracy = await score(bytes, data.test, signal)
     const { fp32Bytes, ratio, weights, nonZeros } = inspectModel(bytes)
 
     writeOutput(out, bytes, 'model')
     if (svg !== undefined) writeOutput(svg, curveSvg(`Training ${title}`, result.history), 'picture')
-    if (log !== undefined) writeOutput(log, result.history.map((e) => `${JSON.stringify(e)}\n`).join(''), 'log')
 
     if (json) {
       const { seconds, imagesPerSecond } = result

@@ -35,6 +35,7 @@ export function batchnorm(
   channels: number,
   n: number,
   state: number,
+  stride: number,
   eps: number,
   momentum: number,
 ): undefined {
@@ -42,7 +43,7 @@ export function batchnorm(
   momentum = fround(momentum)
   for (let c = 0; c < channels; c++) {
     const row = x / 4 + c * n
-    const field = (k: number) => state / 4 + k * channels + c
+    const field = (k: number) => state / 4 + k * stride + c
     const mean = fround(rowSum(n, (i) => f32[row + i]) / n)
     const squares = rowSum(n, (i) => {
       const d = fround(f32[row + i] - mean)
@@ -66,10 +67,11 @@ export function batchnormInfer(
   channels: number,
   n: number,
   state: number,
+  stride: number,
   eps: number,
 ): undefined {
   for (let c = 0; c < channels; c++) {
-    const field = (k: number) => f32[state / 4 + k * channels + c]
+    const field = (k: number) => f32[state / 4 + k * stride + c]
     const inv = fround(1 / fround(Math.sqrt(fround(field(3) + fround(eps)))))
     normalise(f32, x / 4 + c * n, y / 4 + c * n, n, field(2), fround(field(0) * inv), field(1))
   }
@@ -83,17 +85,18 @@ export function batchnormGrad(
   channels: number,
   n: number,
   state: number,
+  stride: number,
   grads: number,
 ): undefined {
   for (let c = 0; c < channels; c++) {
     const [rowX, rowDy, rowDx] = [x, dy, dx].map((p) => p / 4 + c * n)
-    const field = (k: number) => f32[state / 4 + k * channels + c]
+    const field = (k: number) => f32[state / 4 + k * stride + c]
     const mean = field(4)
     const inv = field(5)
     const dBeta = rowSum(n, (i) => f32[rowDy + i])
     const dGamma = fround(rowSum(n, (i) => fround(f32[rowDy + i] * fround(f32[rowX + i] - mean))) * inv)
     f32[grads / 4 + c] = dGamma
-    f32[grads / 4 + channels + c] = dBeta
+    f32[grads / 4 + stride + c] = dBeta
     const a = fround(dBeta / n)
     const b = fround(fround(dGamma / n) * inv)
     const f = fround(field(0) * inv)
@@ -104,16 +107,33 @@ export function batchnormGrad(
   }
 }
 
-export function relu({ f32 }: Mem, x: number, y: number, n: number): undefined {
-  for (let i = 0; i < n; i++) f32[y / 4 + i] = Number.isNaN(f32[x / 4 + i]) ? 0 : Math.max(f32[x / 4 + i], 0)
+export function relu({ f32 }: Mem, x: number, y: number, n: number, limit: number): undefined {
+  limit = fround(limit)
+  for (let i = 0; i < n; i++) {
+    const v = f32[x / 4 + i]
+    f32[y / 4 + i] = v > 0 ? Math.min(v, limit) : 0
+  }
 }
 
-export function reluGrad({ f32 }: Mem, y: number, dy: number, dx: number, n: number): undefined {
-  for (let i = 0; i < n; i++) f32[dx / 4 + i] = f32[y / 4 + i] > 0 ? f32[dy / 4 + i] : 0
+export function reluGrad({ f32 }: Mem, x: number, dy: number, dx: number, n: number, limit: number): undefined {
+  for (let i = 0; i < n; i++) {
+    const v = f32[x / 4 + i]
+    f32[dx / 4 + i] = v > 0 && v < fround(limit) ? f32[dy / 4 + i] : 0
+  }
 }
 
-export function add({ f32 }: Mem, x: number, y: number, n: number): undefined {
-  for (let i = 0; i < n; i++) f32[y / 4 + i] += f32[x / 4 + i]
+export function add({ f32 }: Mem, a: number, b: number, y: number, n: number): undefined {
+  for (let i = 0; i < n; i++) f32[y / 4 + i] = f32[a / 4 + i] + f32[b / 4 + i]
+}
+
+export function swap({ u32 }: Mem, x: number, y: number, channels: number, images: number, pixels: number): undefined {
+  for (let c = 0; c < channels; c++) {
+    for (let n = 0; n < images; n++) {
+      for (let p = 0; p < pixels; p++) {
+        u32[y / 4 + (p * images + n) * channels + c] = u32[x / 4 + (c * images + n) * pixels + p]
+      }
+    }
+  }
 }
 
 export function maxAbs({ f32 }: Mem, x: number, n: number): number {
@@ -225,8 +245,12 @@ export function image(
     fround(fround(fround(a * i) + fround(b * j)) + c)
   const mix = (a: number, b: number, t: number) => fround(a + fround(fround(b - a) * t))
   for (let c = 0; c < channels; c++) {
-    const pixel = (r: number, k: number) =>
-      r >= 0 && r < height && k >= 0 && k < width ? u8[x + (c * height + r) * width + k] : 0
+    const scale = f32[scales / 4 + c]
+    const offset = f32[scales / 4 + channels + c]
+    const pixel = (r: number, k: number) => {
+      const inside = r >= 0 && r < height && k >= 0 && k < width
+      return inside ? fround(fround(u8[x + (c * height + r) * width + k] * scale) + offset) : 0
+    }
     for (let i = 0; i < height; i++) {
       for (let j = 0; j < width; j++) {
         const row = at(i, j, m[0], m[1], m[2])
@@ -239,7 +263,7 @@ export function image(
           mix(pixel(r + 1, k), pixel(r + 1, k + 1), fx),
           fround(row - r),
         )
-        f32[y / 4 + c * plane + i * width + j] = fround(value * f32[scales / 4 + c]) + f32[scales / 4 + channels + c]
+        f32[y / 4 + c * plane + i * width + j] = value
       }
     }
   }

@@ -1,4 +1,4 @@
-import { conv, convPack, convWeightGrad, pad } from '../ref/conv.js'
+import { conv, convPack, convTiles, convWeightGrad, pad, unpitch } from '../ref/conv.js'
 import { distillLoss, softmaxLoss } from '../ref/loss.js'
 import { adamw, ema, sgd, sumSquares } from '../ref/optimisers.js'
 import * as supermask from '../ref/supermask.js'
@@ -11,7 +11,7 @@ const family = (name: string, rows: readonly Described[]): readonly KernelRow[] 
   rows.map((row) => ({ ...row, module: 'train', family: name, exact: 'bits' }))
 
 const ROW_SUMS = 'Sums of rows in the order stated in assembly/train/batchnorm.ts.'
-const NORM_STATE = 'state: f32 gamma, beta, running mean, running variance, mean, inverse deviation, `channels` each.'
+const NORM_STATE = 'state: f32 gamma, beta, running mean, running variance, mean, inverse deviation, `stride` each.'
 const POOL_SHAPE =
   'shape: i32 planes, height, width, outHeight, outWidth, kernelY, kernelX, strideY, strideX, padTop, padLeft.'
 const SIGNS = 'signs: i8, or 0; where it is not 0, sign is signs[i] times the sign of p, else 1.'
@@ -25,7 +25,8 @@ export const trainRows: readonly KernelRow[] = [
       name: 'pad_f32',
       formula: 'y[n, c, py, px, i, j] = x[c, n, i * strideY + py - top, j * strideX + px - left], zero outside',
       params: ['x', 'y', 'shape'],
-      contract: 'shape: u32 channels, images, height, width, top, left, strideY, strideX, phaseHeight, phaseWidth.',
+      contract:
+        'shape: u32 channels, images, height, width, top, left, strideY, strideX, phaseHeight, phaseWidth, x elements per channel.',
       reference: pad,
     },
     {
@@ -43,10 +44,27 @@ export const trainRows: readonly KernelRow[] = [
       reference: conv,
     },
     {
+      name: 'conv_unpitch_f32',
+      formula: 'y[row, i, j] = x[row, i * pitch + j] * scale',
+      params: ['x', 'xRow', 'pitch', 'y', 'yRow', 'rows', 'height', 'width', 'scale'],
+      contract: 'xRow and yRow in bytes, pitch in elements; rows of y are dense.',
+      reference: unpitch,
+    },
+    {
+      name: 'conv_tiles_f32',
+      formula: 'y[n, channel / 8, pixel, channel % 8] = x[channel, n, pixel], zero beyond the channels',
+      params: ['x', 'y', 'images', 'channels', 'pixels', 'channelSize'],
+      contract: 'channelSize: elements per channel of x.',
+      reference: convTiles,
+    },
+    {
       name: 'conv_weight_grad_f32',
       formula: 'dw[row, tap] = sum over p of dy[row, p] * x[base(p) + offset(tap)]',
       params: ['x', 'dy', 'sums', 'dw', 'shape'],
-      contract: `${CONV_SHAPE}images per block. sums: rows * taps * 16 bytes, 16-byte aligned, left undefined. Four sums, one per lane.`,
+      contract:
+        'shape: u32 images, x bytes per image, x bytes per line, lines, positions per line, rows, dy bytes per image, dy bytes per ' +
+        'tile, taps, tap table, images per block, lines per block. dy as conv_tiles_f32 makes it. sums: scratch of rows rounded ' +
+        'up to 8 times taps rounded up to 4 words, left undefined. Sums within a block, then over blocks.',
       reference: convWeightGrad,
     },
   ]),
@@ -54,41 +72,54 @@ export const trainRows: readonly KernelRow[] = [
     {
       name: 'batchnorm_f32',
       formula: 'y = (x - mean) / sqrt(var + eps) * gamma + beta with the batch statistics of each row',
-      params: ['x', 'y', 'channels', 'n', 'state', 'eps', 'momentum'],
+      params: ['x', 'y', 'channels', 'n', 'state', 'stride', 'eps', 'momentum'],
       contract: `${NORM_STATE} Running values move by \`momentum\`. ${ROW_SUMS}`,
       reference: ref.batchnorm,
     },
     {
       name: 'batchnorm_infer_f32',
       formula: 'y = (x - runningMean) / sqrt(runningVar + eps) * gamma + beta',
-      params: ['x', 'y', 'channels', 'n', 'state', 'eps'],
+      params: ['x', 'y', 'channels', 'n', 'state', 'stride', 'eps'],
       contract: NORM_STATE,
       reference: ref.batchnormInfer,
     },
     {
       name: 'batchnorm_grad_f32',
       formula: 'dx, dgamma and dbeta of batchnorm_f32',
-      params: ['x', 'dy', 'dx', 'channels', 'n', 'state', 'grads'],
-      contract: `${NORM_STATE} grads: f32 dgamma, dbeta. dx may be dy. ${ROW_SUMS}`,
+      params: ['x', 'dy', 'dx', 'channels', 'n', 'state', 'stride', 'grads'],
+      contract: `${NORM_STATE} grads: f32 dgamma, dbeta, as far apart. dx may be dy. ${ROW_SUMS}`,
       reference: ref.batchnormGrad,
     },
   ]),
   ...family('element-wise, training', [
     {
       name: 'relu_f32',
-      formula: 'y = max(x, 0)',
-      params: ['x', 'y', 'n'],
-      contract: 'y may be x. NaN becomes 0.',
+      formula: 'y = min(max(x, 0), limit)',
+      params: ['x', 'y', 'n', 'limit'],
+      contract: 'y may be x. NaN becomes 0. limit > 0, may be infinite.',
       reference: ref.relu,
     },
     {
       name: 'relu_grad_f32',
-      formula: 'dx = y > 0 ? dy : 0',
-      params: ['y', 'dy', 'dx', 'n'],
+      formula: 'dx = 0 < x < limit ? dy : 0',
+      params: ['x', 'dy', 'dx', 'n', 'limit'],
       contract: 'dx may be dy.',
       reference: ref.reluGrad,
     },
-    { name: 'add_f32', formula: 'y += x', params: ['x', 'y', 'n'], contract: '4-byte alignment.', reference: ref.add },
+    {
+      name: 'add_f32',
+      formula: 'y = a + b',
+      params: ['a', 'b', 'y', 'n'],
+      contract: '4-byte alignment. y may be a or b.',
+      reference: ref.add,
+    },
+    {
+      name: 'swap_f32',
+      formula: 'y[p, n, c] = x[c, n, p]',
+      params: ['x', 'y', 'channels', 'images', 'pixels'],
+      contract: 'x and y do not overlap.',
+      reference: ref.swap,
+    },
     {
       name: 'max_abs_f32',
       formula: 'the largest |x|',
@@ -175,6 +206,20 @@ export const trainRows: readonly KernelRow[] = [
       reference: supermask.fillRows,
     },
     {
+      name: 'levels_transpose',
+      formula: 'y[g, c, o, tap] = levels[g, o, c, tap]',
+      params: ['levels', 'y', 'groups', 'outs', 'ins', 'taps'],
+      contract: 'int8; levels and y do not overlap.',
+      reference: supermask.levelsTranspose,
+    },
+    {
+      name: 'count_nonzero_i8',
+      formula: 'how many levels are not zero',
+      params: ['levels', 'n'],
+      contract: 'int8.',
+      reference: supermask.countNonzero,
+    },
+    {
       name: 'weights_from_levels',
       formula: 'weight = c * level',
       params: ['levels', 'n', 'c', 'weights'],
@@ -231,7 +276,7 @@ export const trainRows: readonly KernelRow[] = [
   ...family('data', [
     {
       name: 'image_f32',
-      formula: 'y[c, i, j] = bilinear sample of x[c] at map(i, j) * scale[c] + offset[c], zero outside',
+      formula: 'y[c, i, j] = bilinear sample of x[c] * scale[c] + offset[c] at map(i, j), zero outside',
       params: ['x', 'y', 'plane', 'channels', 'height', 'width', 'map', 'scales'],
       contract: 'x: u8; map: six f32; scales: f32 scale per channel, then offset per channel; planes in elements.',
       reference: ref.image,

@@ -3,6 +3,7 @@
  * in row-major order. Only unsigned bytes (type 8) are read here. Files may be gzip-compressed.
  */
 import { WhiteDwarfError } from '../../errors.js'
+import { inflate, isGzip } from './inflate.js'
 
 export interface IdxArray {
   readonly shape: readonly number[]
@@ -11,16 +12,13 @@ export interface IdxArray {
 
 const UNSIGNED_BYTES = 8
 
-/** Most bytes that a file may unpack to: bounds what a damaged one can ask for. */
-const MAX_BYTES = 2 ** 30
-
 /**
  * Parses IDX bytes, gzip-compressed or raw.
  * @param name what messages call the file
  * @throws WhiteDwarfError E_FORMAT when the bytes are not exactly one IDX array of unsigned bytes
  */
 export async function parseIdx(bytes: Uint8Array, name = 'IDX data'): Promise<IdxArray> {
-  const raw = bytes[0] === 0x1f && bytes[1] === 0x8b ? await gunzip(bytes, name) : bytes
+  const raw = isGzip(bytes) ? await inflate(bytes, 'gzip', name) : bytes
   const fail = (why: string) => new WhiteDwarfError('E_FORMAT', `${name}: ${why}`)
   if (raw.length < 4) throw fail(`${raw.length} bytes are too few for an IDX header`)
   const [zero0, zero1, type, rank] = raw
@@ -41,33 +39,4 @@ export async function parseIdx(bytes: Uint8Array, name = 'IDX data'): Promise<Id
   if (raw.length > expected)
     throw fail(`${raw.length - expected} bytes too many behind the [${shape.join(', ')}] array`)
   return { shape, data: raw.subarray(header) }
-}
-
-async function gunzip(bytes: Uint8Array, name: string): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  try {
-    const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream('gzip'))
-    const reader = stream.getReader()
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) break
-      size += value.length
-      if (size > MAX_BYTES) {
-        await reader.cancel()
-        throw new RangeError(`it unpacks to more than ${MAX_BYTES} bytes`)
-      }
-      chunks.push(value)
-    }
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new WhiteDwarfError('E_FORMAT', `${name}: damaged gzip data (${why})`, { cause })
-  }
-  const out = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    out.set(chunk, at)
-    at += chunk.length
-  }
-  return out
 }

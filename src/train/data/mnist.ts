@@ -1,12 +1,8 @@
 /** MNIST from its four IDX files. */
 import { WhiteDwarfError } from '../../errors.js'
-import type { DataSet } from '../dataset.js'
+import type { DataSet, TrainTest } from '../dataset.js'
+import { join, readIfThere } from './files.js'
 import { type IdxArray, parseIdx } from './idx.js'
-
-export interface TrainTest {
-  readonly train: DataSet
-  readonly test: DataSet
-}
 
 const CLASSES = 10
 
@@ -43,33 +39,10 @@ export async function loadMnist(folder: string): Promise<TrainTest> {
 }
 
 async function readIdx(folder: string, name: string): Promise<IdxArray> {
-  const fs = globalThis.process?.getBuiltinModule?.('node:fs/promises')
-  if (fs === undefined) {
-    throw new WhiteDwarfError(
-      'E_IO',
-      'reading files needs Node: elsewhere, fetch the bytes and use parseIdx and idxDataSet',
-    )
-  }
-  const path = `${folder.replace(/[/\\]+$/, '')}/${name}`
-  let missing: unknown
+  const path = join(folder, name)
   for (const file of [`${path}.gz`, path]) {
-    let bytes: Uint8Array
-    try {
-      bytes = await fs.readFile(file)
-    } catch (cause) {
-      if ((cause as { code?: string }).code !== 'ENOENT') {
-        throw new WhiteDwarfError('E_IO', `could not read ${file}: ${(cause as Error).message}`, { cause })
-      }
-      missing = cause
-      continue
-    }
-    return parseIdx(bytes, file)
+    const bytes = await readIfThere(file)
+    if (bytes !== undefined) return parseIdx(bytes, file)
   }
-  throw new WhiteDwarfError(
-    'E_IO',
-    `${path}.gz is missing (and so is ${name}): MNIST is four IDX files in one folder`,
-    {
-      cause: missing,
-    },
-  )
+  throw new WhiteDwarfError('E_IO', `${path}.gz is missing (and so is ${name}): MNIST is four IDX files in one folder`)
 }

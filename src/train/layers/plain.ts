@@ -1,9 +1,10 @@
 /** Dense layers and everything without tables of its own. */
-import { elements, type PoolNode, type Shape } from '../../graph/ir.js'
+import { elements, type PadChannelsNode, type PoolNode, type Shape } from '../../graph/ir.js'
+import { GEMM_SCRATCH_BYTES } from '../../kernels/ref/gemm.js'
 import type { TrainMemory } from '../memory.js'
-import type { Layer, ValueBuffers } from './layer.js'
+import type { Layer, ValueBuffers, WeightBuffers } from './layer.js'
 
-/** y[O][N] = w[O][F] * x[F][N] */
+/** y[O][N] = w[O][F] * x[F][N]. @param grad where the weights' gradient goes */
 export function denseLayer(
   mem: TrainMemory,
   batch: number,
@@ -11,18 +12,26 @@ export function denseLayer(
   units: number,
   x: ValueBuffers,
   y: ValueBuffers,
-  weights: number,
-  weightGrad: number,
-  scratch: number,
+  { weights }: WeightBuffers,
+  grad: number,
 ): Layer {
   const { gemm_f32 } = mem.kernels
+  mem.needScratch(GEMM_SCRATCH_BYTES)
+  // Products are shared out by rows of their results, four of which make a tile.
+  const [firstUnit, endUnit] = mem.range(units, 4)
+  const [first, end] = mem.range(features, 4)
+  const rows = endUnit - firstUnit
   return {
     forward() {
-      gemm_f32(units, batch, features, weights, features, 1, x.value, batch, 1, y.value, batch, 0, scratch)
+      const [w, to] = [weights + 4 * firstUnit * features, y.value + 4 * firstUnit * batch]
+      gemm_f32(rows, batch, features, w, features, 1, x.value, batch, 1, to, batch, 0, mem.scratch)
     },
-    backward(dx) {
-      gemm_f32(units, features, batch, y.grad, batch, 1, x.value, 1, batch, weightGrad, features, 0, scratch)
-      if (dx !== 0) gemm_f32(features, batch, units, weights, 1, features, y.grad, batch, 1, dx, batch, 0, scratch)
+    backward([dx]) {
+      const [dy, dw] = [y.grad + 4 * firstUnit * batch, grad + 4 * firstUnit * features]
+      gemm_f32(rows, features, batch, dy, batch, 1, x.value, 1, batch, dw, features, 0, mem.scratch)
+      if (dx === 0) return
+      const [w, to] = [weights + 4 * first, dx + 4 * first * batch]
+      gemm_f32(end - first, batch, units, w, 1, features, y.grad, batch, 1, to, batch, 0, mem.scratch)
     },
   }
 }
@@ -37,27 +46,54 @@ export function batchnormLayer(
   norm: { state: number; grads: number; eps: number; momentum: number },
 ): Layer {
   const { kernels } = mem
+  const [begin, end] = mem.range(channels)
+  const count = end - begin
+  const at = 4 * begin * perChannel
+  const state = norm.state + 4 * begin
   return {
     forward(training) {
-      if (training) kernels.batchnorm_f32(x.value, y.value, channels, perChannel, norm.state, norm.eps, norm.momentum)
-      else kernels.batchnorm_infer_f32(x.value, y.value, channels, perChannel, norm.state, norm.eps)
+      const [from, to] = [x.value + at, y.value + at]
+      if (training) kernels.batchnorm_f32(from, to, count, perChannel, state, channels, norm.eps, norm.momentum)
+      else kernels.batchnorm_infer_f32(from, to, count, perChannel, state, channels, norm.eps)
     },
-    backward(dx) {
-      kernels.batchnorm_grad_f32(x.value, y.grad, dx === 0 ? y.grad : dx, channels, perChannel, norm.state, norm.grads)
+    backward([dx]) {
+      const dy = y.grad + at
+      const to = dx === 0 ? dy : dx + at
+      kernels.batchnorm_grad_f32(x.value + at, dy, to, count, perChannel, state, channels, norm.grads + 4 * begin)
     },
   }
 }
 
-export function reluLayer(mem: TrainMemory, n: number, x: ValueBuffers, y: ValueBuffers): Layer {
+/** @param limit largest value that passes: 6 for relu6, else infinity */
+export function reluLayer(mem: TrainMemory, n: number, x: ValueBuffers, y: ValueBuffers, limit: number): Layer {
   const { kernels } = mem
+  const [begin, end] = mem.range(n, 4)
+  const at = 4 * begin
   return {
     forward() {
-      kernels.relu_f32(x.value, y.value, n)
+      kernels.relu_f32(x.value + at, y.value + at, end - begin, limit)
     },
-    backward(dx) {
-      if (dx !== 0) kernels.relu_grad_f32(y.value, y.grad, dx, n)
+    backward([dx]) {
+      if (dx !== 0) kernels.relu_grad_f32(x.value + at, y.grad + at, dx + at, end - begin, limit)
     },
   }
+}
+
+export function addLayer(mem: TrainMemory, n: number, inputs: readonly ValueBuffers[], y: ValueBuffers): Layer {
+  const [begin, end] = mem.range(n, 4)
+  const at = 4 * begin
+  return {
+    forward() {
+      mem.kernels.add_f32(inputs[0].value + at, inputs[1].value + at, y.value + at, end - begin)
+    },
+    backward(dxs) {
+      for (const dx of dxs) if (dx !== 0) copy(mem, y.grad + at, dx + at, end - begin)
+    },
+  }
+}
+
+function copy(mem: TrainMemory, from: number, to: number, n: number): void {
+  mem.f32(to, n).set(mem.f32(from, n))
 }
 
 export function poolLayer(
@@ -70,50 +106,83 @@ export function poolLayer(
   y: ValueBuffers,
 ): Layer {
   const { kernels } = mem
-  const shape = mem.table([
-    input[0] * batch,
-    input[1],
-    input[2],
-    output[1],
-    output[2],
-    ...node.kernel,
-    ...node.stride,
-    node.pad[0],
-    node.pad[1],
-  ])
+  const [begin, end] = mem.range(input[0] * batch)
+  const [, H, W] = input
+  const [, OH, OW] = output
+  const [from, to] = [4 * begin * H * W, 4 * begin * OH * OW]
+  const window = [...node.kernel, ...node.stride, node.pad[0], node.pad[1]]
+  const shape = mem.ownTable([end - begin, H, W, OH, OW, ...window])
   if (node.op === 'avgpool') {
     return {
       forward() {
-        kernels.train_avgpool_f32(x.value, y.value, shape)
+        kernels.train_avgpool_f32(x.value + from, y.value + to, shape)
       },
-      backward(dx) {
-        if (dx !== 0) kernels.train_avgpool_grad_f32(y.grad, dx, shape)
+      backward([dx]) {
+        if (dx !== 0) kernels.train_avgpool_grad_f32(y.grad + to, dx + from, shape)
       },
     }
   }
-  const where = mem.words(elements(output) * batch)
+  const where = mem.words(elements(output) * batch) + to
   return {
     forward() {
-      kernels.train_maxpool_f32(x.value, y.value, where, shape)
+      kernels.train_maxpool_f32(x.value + from, y.value + to, where, shape)
     },
-    backward(dx) {
-      if (dx !== 0) kernels.train_maxpool_grad_f32(y.grad, dx, where, shape)
+    backward([dx]) {
+      if (dx !== 0) kernels.train_maxpool_grad_f32(y.grad + to, dx + from, where, shape)
     },
   }
 }
 
-/** [C][N][H*W] to [C*H*W][N]: one transposition per channel. */
+/** [C][N][H*W] to [C*H*W][N]: one transposition per channel. Vectors stay as they are. */
 export function flattenLayer(mem: TrainMemory, batch: number, input: Shape, x: ValueBuffers, y: ValueBuffers): Layer {
   const { transpose_f32 } = mem.kernels
-  const blocks = input.length === 3 ? input[0] : 1
-  const plane = input.length === 3 ? input[1] * input[2] : 1
-  const rows = input.length === 3 ? batch : batch * input[0]
+  const [rows, plane] = input.length === 3 ? [batch, input[1] * input[2]] : [1, batch]
+  const [begin, end] = mem.range(input[0])
+  const at = 4 * begin * batch * (input.length === 3 ? plane : 1)
   return {
     forward() {
-      transpose_f32(x.value, y.value, blocks, rows, plane)
+      transpose_f32(x.value + at, y.value + at, end - begin, rows, plane)
     },
-    backward(dx) {
-      if (dx !== 0) transpose_f32(y.grad, dx, blocks, plane, rows)
+    backward([dx]) {
+      if (dx !== 0) transpose_f32(y.grad + at, dx + at, end - begin, plane, rows)
+    },
+  }
+}
+
+/** Channels of zeros before and after. */
+export function padChannelsLayer(
+  mem: TrainMemory,
+  node: PadChannelsNode,
+  batch: number,
+  input: Shape,
+  x: ValueBuffers,
+  y: ValueBuffers,
+): Layer {
+  const row = batch * input[1] * input[2]
+  const [begin, end] = mem.range(input[0])
+  const [from, to] = [4 * begin * row, 4 * (node.before + begin) * row]
+  const n = (end - begin) * row
+  return {
+    // The zeros stay from the beginning: nothing writes to them.
+    forward() {
+      copy(mem, x.value + from, y.value + to, n)
+    },
+    backward([dx]) {
+      if (dx !== 0) copy(mem, y.grad + to, dx + from, n)
+    },
+  }
+}
+
+/** [C][N][H*W] to [H*W][N][C]. Every part reads what all wrote and writes everywhere: part 0 does it. */
+export function transposeLayer(mem: TrainMemory, batch: number, input: Shape, x: ValueBuffers, y: ValueBuffers): Layer {
+  const [channels, pixels] = [input[0], input[1] * input[2]]
+  const { swap_f32 } = mem.kernels
+  return {
+    forward() {
+      if (mem.part.index === 0) swap_f32(x.value, y.value, channels, batch, pixels)
+    },
+    backward([dx]) {
+      if (dx !== 0 && mem.part.index === 0) swap_f32(y.grad, dx, pixels, batch, channels)
     },
   }
 }

@@ -1,0 +1,118 @@
+/** Training options on the command line: which there are, and what they set. */
+import type { ConstantBits, ExportOptions, SupermaskOptions, TrainOptions } from '../compress.js'
+import type { Arguments, OptionSpec } from './args.js'
+
+interface NumberOption extends OptionSpec {
+  readonly key: keyof TrainOptions
+  readonly min: number
+  readonly max?: number
+  readonly whole?: boolean
+}
+
+interface ChoiceOption extends OptionSpec {
+  readonly key: keyof TrainOptions
+  readonly choices: readonly string[]
+}
+
+const number = (
+  name: string,
+  key: keyof TrainOptions,
+  help: string,
+  range: { min: number; max?: number; whole?: boolean },
+): NumberOption => ({ name, value: range.whole ? 'N' : 'X', help, key, ...range })
+
+const choice = (name: string, key: keyof TrainOptions, choices: readonly string[], help: string): ChoiceOption => ({
+  name,
+  value: 'KIND',
+  help: `${help}: ${choices.join(', ')}`,
+  key,
+  choices,
+})
+
+const NUMBERS: readonly NumberOption[] = [
+  number('epochs', 'epochs', 'passes over the training images', { min: 1, max: 10000, whole: true }),
+  number('batch', 'batch', 'images per step', { min: 2, max: 4096, whole: true }),
+  number('lr', 'learningRate', 'peak learning rate', { min: 1e-6, max: 100 }),
+  number('norm-rate', 'normRate', "learning rate of batch normalisation, times the scores'", { min: 0, max: 1000 }),
+  number('momentum', 'momentum', 'of SGD', { min: 0, max: 0.999 }),
+  number('weight-decay', 'weightDecay', 'of scores', { min: 0, max: 1 }),
+  number('clip', 'clip', 'largest norm of the gradients, 0 for none', { min: 0, max: 1e6 }),
+  number('label-smoothing', 'labelSmoothing', '0 to 0.9', { min: 0, max: 0.9 }),
+  number('warmup', 'warmup', 'share of training in which the learning rate rises', { min: 0, max: 0.5 }),
+  number('gamma', 'gamma', 'factor of the schedules step and exponential', { min: 1e-12, max: 1 }),
+  number('ramp', 'ramp', 'share of training over which the density falls to its end value', { min: 0, max: 1 }),
+  number('freeze', 'freeze', 'share of training, at the end, in which levels stay as they are', { min: 0, max: 0.9 }),
+  number('ema', 'ema', 'train averages: their decay per step, for example 0.999', { min: 0, max: 0.99999 }),
+  number('test-every', 'testEvery', 'epochs between two tests', { min: 1, max: 10000, whole: true }),
+  number('seed', 'seed', 'determines every bit of the result', { min: 0, whole: true }),
+]
+
+const CHOICES: readonly ChoiceOption[] = [
+  choice('optimiser', 'optimiser', ['sgd', 'adamw'], 'what moves the scores'),
+  choice('decay', 'decay', ['coupled', 'decoupled'], 'weight decay through the gradient or beside it'),
+  choice(
+    'schedule',
+    'schedule',
+    ['cosine', 'linear', 'one-cycle', 'step', 'exponential', 'constant'],
+    'of the learning rate',
+  ),
+  choice('ramp-shape', 'rampShape', ['linear', 'cubic'], 'how the density falls'),
+]
+
+const SUPERMASK: readonly OptionSpec[] = [
+  { name: 'density', value: 'X', help: 'share of weights that stay, above 0 and at most 1' },
+  { name: 'coats', value: 'N', help: 'levels from -N to N: 1, 3 or 7' },
+  { name: 'thresholds', value: 'KIND', help: 'of the coats: linear (default) or uniform' },
+  { name: 'scope', value: 'KIND', help: 'density holds global (default) or in each layer' },
+  {
+    name: 'signs',
+    value: 'KIND',
+    help: 'learned (default), or the seed 0 to 62 of generated signs, which cost no bytes',
+  },
+]
+
+export const recipeOptions: readonly OptionSpec[] = [
+  ...SUPERMASK,
+  ...NUMBERS,
+  ...CHOICES,
+  { name: 'shift', value: 'N', help: 'training images move by up to N pixels' },
+  { name: 'bits', value: 'N', help: 'bits of a scale or bias in the file, 1 to 8' },
+]
+
+export interface Recipe {
+  readonly options: Partial<TrainOptions>
+  readonly supermask: SupermaskOptions
+  readonly constants: Pick<ExportOptions, 'scaleBits' | 'biasBits'>
+}
+
+/** What the arguments say, and nothing else. @throws WhiteDwarfError E_OPTION */
+export function parseRecipe(args: Arguments): Recipe {
+  const shift = args.number('shift', { min: 0, max: 32, whole: true })
+  const bits = args.number('bits', { min: 1, max: 8, whole: true }) as ConstantBits | undefined
+  return {
+    options: given({
+      ...Object.fromEntries(NUMBERS.map((o) => [o.key, args.number(o.name, o)])),
+      ...Object.fromEntries(CHOICES.map((o) => [o.key, args.choice(o.name, o.choices)])),
+      augment: shift === undefined ? undefined : { shift },
+    }),
+    supermask: parseSupermask(args),
+    constants: given({ scaleBits: bits, biasBits: bits }),
+  }
+}
+
+function parseSupermask(args: Arguments): SupermaskOptions {
+  const coats = args.choice('coats', ['1', '3', '7'])
+  return given({
+    density: args.number('density', { min: 1e-6, max: 1 }),
+    coats: coats === undefined ? undefined : (Number(coats) as 1 | 3 | 7),
+    thresholds: args.choice('thresholds', ['linear', 'uniform']),
+    scope: args.choice('scope', ['global', 'layer']),
+    signs: args.string('signs') === 'learned' ? 'learned' : args.number('signs', { min: 0, max: 62, whole: true }),
+  })
+}
+
+type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** Without the entries that are undefined. */
+const given = <T extends object>(values: T): Given<T> =>
+  Object.fromEntries(Object.entries(values).filter(([, v]) => v !== undefined)) as Given<T>

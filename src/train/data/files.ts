@@ -1,0 +1,70 @@
+/** Reading files and folders where there is a file system (Node), with errors that name the path. */
+import { WhiteDwarfError } from '../../errors.js'
+import { MAX_BYTES } from './inflate.js'
+
+/** @throws WhiteDwarfError E_IO outside of Node */
+function fileSystem() {
+  const fs = globalThis.process?.getBuiltinModule?.('node:fs/promises')
+  if (fs !== undefined) return fs
+  throw new WhiteDwarfError(
+    'E_IO',
+    'reading files needs Node: elsewhere, fetch the bytes and use the functions that parse them',
+  )
+}
+
+/** A path inside a folder. */
+export const join = (folder: string, name: string): string => `${folder.replace(/(?<=.)[/\\]+$/, '')}/${name}`
+
+const codeOf = (error: unknown) => (error as { code?: string }).code
+
+/**
+ * The bytes of a file, undefined when there is none.
+ * @throws WhiteDwarfError E_IO when it cannot be read or is too large
+ */
+export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+  const fs = fileSystem()
+  try {
+    const { size } = await fs.stat(path)
+    if (size > MAX_BYTES) {
+      throw new WhiteDwarfError('E_IO', `${path} has ${size} bytes, more than the ${MAX_BYTES} that are read`)
+    }
+    return await fs.readFile(path)
+  } catch (cause) {
+    if (cause instanceof WhiteDwarfError) throw cause
+    if (codeOf(cause) === 'ENOENT') return undefined
+    throw new WhiteDwarfError('E_IO', `could not read ${path}: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/**
+ * @param why what the file is needed for, said when it is missing
+ * @throws WhiteDwarfError E_IO when it is missing or cannot be read
+ */
+export async function readFile(path: string, why: string): Promise<Uint8Array> {
+  const bytes = await readIfThere(path)
+  if (bytes === undefined) throw new WhiteDwarfError('E_IO', `${path} is missing: ${why}`)
+  return bytes
+}
+
+export interface Listing {
+  /** Names, sorted. */
+  readonly files: readonly string[]
+  readonly folders: readonly string[]
+}
+
+/**
+ * What is in a folder, but for names that begin with a dot; undefined when the path is a file.
+ * @throws WhiteDwarfError E_IO when there is nothing or it cannot be read
+ */
+export async function listFolder(path: string): Promise<Listing | undefined> {
+  const fs = fileSystem()
+  try {
+    const info = await fs.stat(path)
+    if (!info.isDirectory()) return undefined
+    const names = (await fs.readdir(path)).filter((name) => !name.startsWith('.')).sort()
+    const isFolder = await Promise.all(names.map(async (name) => (await fs.stat(join(path, name))).isDirectory()))
+    return { files: names.filter((_, i) => !isFolder[i]), folders: names.filter((_, i) => isFolder[i]) }
+  } catch (cause) {
+    throw new WhiteDwarfError('E_IO', `could not read ${path}: ${(cause as Error).message}`, { cause })
+  }
+}
