@@ -52,7 +52,7 @@ export function sgd_f32(
   for (; i + 4 <= n; i += 4) {
     const at = (i << 2) as usize
     const old = v128.load(p + at)
-    const g = f32x4.add(fourSlopes(gradient, signs, i, vs, old), f32x4.mul(vd, old))
+    const g = f32x4.add(slopesAt(gradient, signs, i, vs, old), f32x4.mul(vd, old))
     const speed = f32x4.add(f32x4.mul(vm, v128.load(v + at)), g)
     v128.store(v + at, speed)
     v128.store(p + at, f32x4.sub(f32x4.mul(vk, old), f32x4.mul(vr, f32x4.add(g, f32x4.mul(vm, speed)))))
@@ -93,7 +93,7 @@ export function adamw_f32(
   for (; i + 4 <= n; i += 4) {
     const at = (i << 2) as usize
     const old = v128.load(p + at)
-    const g = fourSlopes(gradient, signs, i, vs, old)
+    const g = slopesAt(gradient, signs, i, vs, old)
     const mean = f32x4.add(f32x4.mul(vb1, v128.load(m + at)), f32x4.mul(vr1, g))
     const square = f32x4.add(f32x4.mul(vb2, v128.load(v + at)), f32x4.mul(vr2, f32x4.mul(g, g)))
     v128.store(m + at, mean)
@@ -117,14 +117,14 @@ export function adamw_f32(
 /** gradient * scale * sign of element i, whose parameter is `old`. */
 function slopeAt(gradient: usize, signs: usize, i: i32, scale: f32, old: f32): f32 {
   const slope = load<f32>(gradient + (i << 2)) * scale
-  const given = signs ? (load<i8>(signs + i) as i32) : 0
+  const given = signs != 0 ? (load<i8>(signs + i) as i32) : 0
   return given != 0 && given < 0 != old < 0 ? -slope : slope
 }
 
 /** The same for elements i to i + 3. */
-function fourSlopes(gradient: usize, signs: usize, i: i32, scale: v128, old: v128): v128 {
+function slopesAt(gradient: usize, signs: usize, i: i32, scale: v128, old: v128): v128 {
   const slope = f32x4.mul(v128.load(gradient + (i << 2)), scale)
-  if (!signs) return slope
+  if (signs == 0) return slope
   const zero = i32x4.splat(0)
   const given = i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(v128.load32_zero(signs + i)))
   const differ = v128.xor(i32x4.lt_s(given, zero), f32x4.lt(old, f32x4.splat(0)))

@@ -36,9 +36,8 @@ export class MaskedWeights implements TrainableWeights {
   private readonly mask: Supermask
   /** Tensors whose scores compete with each other. */
   private readonly groups: readonly (readonly MaskedTensor[])[]
-  /** Addresses of counters of magnitudes, see assembly/train/magnitudes.ts. */
-  private readonly upper: number
-  private readonly lower: number
+  /** Address of counters of magnitudes, 32768 and 65536 u32 (assembly/train/magnitudes.ts). */
+  private readonly counters: number
 
   /** @throws WhiteDwarfError E_OPTION when `densities` names a node that has no weights of its own */
   constructor(net: Network, mask: Supermask, rng: Rng) {
@@ -46,8 +45,7 @@ export class MaskedWeights implements TrainableWeights {
     this.net = net
     this.mask = mask
     checkNames(net, mask)
-    this.upper = mem.words(32768)
-    this.lower = mem.words(65536)
+    this.counters = mem.words(32768 + 65536)
     const frozenRng = new Rng(mask.frozen.seed)
     const competing = mem.words(mask.coats)
     this.tensors = net.weighted.map((weights) => {
@@ -89,8 +87,9 @@ export class MaskedWeights implements TrainableWeights {
   /** Counts the magnitudes of tensors together. The counters are good until the next call. */
   private count(tensors: readonly MaskedTensor[]): MagnitudeCounts {
     const { mem } = this.net
-    const upper = mem.u32(this.upper, 32768).fill(0)
-    for (const t of tensors) mem.kernels.count_magnitudes(t.scores, t.weights.n, t.scale, t.frozen, this.upper)
+    const [first, second] = [this.counters, this.counters + 4 * 32768]
+    const upper = mem.u32(first, 32768).fill(0)
+    for (const t of tensors) mem.kernels.count_magnitudes(t.scores, t.weights.n, t.scale, t.frozen, first)
     if (upper.subarray(FIRST_NOT_FINITE).some((n) => n > 0)) {
       throw new WhiteDwarfError(
         'E_DATA',
@@ -98,8 +97,8 @@ export class MaskedWeights implements TrainableWeights {
       )
     }
     const lower = (prefix: number) => {
-      const counts = mem.u32(this.lower, 65536).fill(0)
-      for (const t of tensors) mem.kernels.count_within(t.scores, t.weights.n, t.scale, t.frozen, prefix, this.lower)
+      const counts = mem.u32(second, 65536).fill(0)
+      for (const t of tensors) mem.kernels.count_within(t.scores, t.weights.n, t.scale, t.frozen, prefix, second)
       return counts
     }
     return { upper, lower }

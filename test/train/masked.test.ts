@@ -15,6 +15,7 @@ import { Rng } from '../../src/rng.js'
 import { MaskedWeights } from '../../src/train/masked.js'
 import { Network } from '../../src/train/network.js'
 import { Optimiser } from '../../src/train/optimiser.js'
+import { settings } from '../../src/train/settings.js'
 
 const graph = () =>
   new ChainBuilder([2, 8, 8])
@@ -91,7 +92,8 @@ describe('levels of a network', () => {
       masked.apply()
       expect(levels()).toEqual(wanted)
       const all = wanted.flatMap((l) => [...l])
-      expect(masked.density()).toBe(all.filter((l) => l !== 0).length / all.length)
+      const kept = all.filter((l) => l !== 0).length / all.length
+      expect(masked.density()).toBe(kept)
       masked.tensors.forEach((t, i) => {
         const weights = net.mem.f32(t.weights.weights, t.weights.n)
         expect(weights).toEqual(Float32Array.from(wanted[i], (l) => l * t.constant))
@@ -173,19 +175,18 @@ describe('a step on the scores', () => {
   /** Scores of the first tensor after one step with gradients of 1. */
   const stepped = async (options: SupermaskOptions) => {
     const { masked, net, scores } = await create({ coats: 3, density: 0.5, ...options })
-    const optimiser = new Optimiser(net.mem, masked.parameters, [], {
-      ...{ optimiser: 'sgd', momentum: 0.8, weightDecay: 0, decay: 'coupled', normRate: 1, clip: 0 },
-      ...{ beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-    })
+    const { optimiser, momentum, ...rest } = settings({ graph: graph(), train: noise(), momentum: 0.8, weightDecay: 0 })
+    const sgd = new Optimiser(net.mem, masked.parameters, [], { optimiser, momentum, ...rest })
     masked.refresh(0.5)
     masked.apply()
     const before = scores()[0]
     const t = masked.tensors[0]
     for (const { weights } of masked.tensors) net.mem.f32(weights.grad, weights.n).fill(1)
-    optimiser.step(1, 0.5, false)
+    sgd.step(1, 0.5, false)
     const signs = t.signs === 0 ? undefined : net.mem.i8(t.signs, t.weights.n).slice()
     return { before, after: scores()[0], c: t.constant, signs }
   }
+  const noise = () => ({ shape: [2, 8, 8], images: new Uint8Array(128 * 128), labels: new Uint8Array(128), classes: 7 })
   const close = (got: Float32Array, wanted: (i: number) => number) => {
     got.forEach((v, i) => {
       expect(v).toBeCloseTo(wanted(i), 5)
@@ -193,6 +194,8 @@ describe('a step on the scores', () => {
   }
 
   it('divides the gradient by the coats on request', async () => {
+    const plain = await stepped({})
+    close(plain.after, (i) => plain.before[i] - 0.5 * 1.8 * plain.c)
     const { before, after, c } = await stepped({ normalise: true })
     close(after, (i) => before[i] - (0.5 * 1.8 * c) / 3)
   })

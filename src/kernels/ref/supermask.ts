@@ -1,4 +1,4 @@
-/** Scalar references of assembly/train/levels.ts, magnitudes.ts and sgd.ts. */
+/** Scalar references of assembly/train/levels.ts and magnitudes.ts. */
 import type { Mem } from '../row.js'
 
 const { fround } = Math
@@ -78,6 +78,32 @@ export function weightsFromLevels({ f32, i8 }: Mem, levels: number, n: number, c
   for (let i = 0; i < n; i++) f32[weights / 4 + i] = i8[levels + i] * fround(c)
 }
 
+export function levelsTranspose(
+  { u8 }: Mem,
+  levels: number,
+  y: number,
+  groups: number,
+  outs: number,
+  ins: number,
+  taps: number,
+): undefined {
+  for (let g = 0; g < groups; g++) {
+    for (let c = 0; c < ins; c++) {
+      for (let o = 0; o < outs; o++) {
+        for (let t = 0; t < taps; t++) {
+          u8[y + ((g * ins + c) * outs + o) * taps + t] = u8[levels + ((g * outs + o) * ins + c) * taps + t]
+        }
+      }
+    }
+  }
+}
+
+export function countNonzero({ u8 }: Mem, levels: number, n: number): number {
+  let count = 0
+  for (let i = 0; i < n; i++) if (u8[levels + i] !== 0) count++
+  return count
+}
+
 /** Visits the bit pattern of every key that is not frozen. */
 function eachKey(
   { f32, i8 }: Mem,
@@ -121,30 +147,4 @@ export function countWithin(
   eachKey(mem, scores, n, scale, frozen, (key) => {
     if (key >>> 16 === prefix) mem.u32[counts / 4 + (key & 65535)]++
   })
-}
-
-export function levelsTranspose(
-  { u8 }: Mem,
-  levels: number,
-  y: number,
-  groups: number,
-  outs: number,
-  ins: number,
-  taps: number,
-): undefined {
-  for (let g = 0; g < groups; g++) {
-    for (let c = 0; c < ins; c++) {
-      for (let o = 0; o < outs; o++) {
-        for (let t = 0; t < taps; t++) {
-          u8[y + ((g * ins + c) * outs + o) * taps + t] = u8[levels + ((g * outs + o) * ins + c) * taps + t]
-        }
-      }
-    }
-  }
-}
-
-export function countNonzero({ u8 }: Mem, levels: number, n: number): number {
-  let count = 0
-  for (let i = 0; i < n; i++) if (u8[levels + i] !== 0) count++
-  return count
 }

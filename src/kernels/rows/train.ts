@@ -14,11 +14,10 @@ const ROW_SUMS = 'Sums of rows in the order stated in assembly/train/batchnorm.t
 const NORM_STATE = 'state: f32 gamma, beta, running mean, running variance, mean, inverse deviation, `stride` each.'
 const POOL_SHAPE =
   'shape: i32 planes, height, width, outHeight, outWidth, kernelY, kernelX, strideY, strideX, padTop, padLeft.'
-const GIVEN_SIGNS = 'signs: i8, or 0; where it is not 0, sign is signs[i] times the sign of p, else 1.'
+const SIGNS = 'signs: i8, or 0; where it is not 0, sign is signs[i] times the sign of p, else 1.'
+const GIVEN_SIGNS = 'signs: i8, or 0; where it is 0 the sign is the score’s.'
 const CONV_SHAPE =
   'shape: u32 images, x bytes per image, y bytes per image, groups, group table, rows, y bytes per row, taps, tap table, '
-
-const SIGNS = 'signs: i8, or 0; where it is 0 the sign is the score’s.'
 
 export const trainRows: readonly KernelRow[] = [
   ...family('convolution, training', [
@@ -189,21 +188,21 @@ export const trainRows: readonly KernelRow[] = [
       name: 'levels_from_scores',
       formula: 'level = sign * number of thresholds that |score| * scale reaches',
       params: ['scores', 'n', 'scale', 'thresholds', 'coats', 'signs', 'levels'],
-      contract: `${SIGNS} levels: i8. Returns the sum of squared levels.`,
+      contract: `${GIVEN_SIGNS} levels: i8. Returns the sum of squared levels.`,
       reference: supermask.levelsFromScores,
     },
     {
       name: 'freeze_levels',
       formula: 'level = 0 where frozen is -1; a level of 0 becomes its sign where frozen is 1',
       params: ['scores', 'n', 'signs', 'frozen', 'levels'],
-      contract: `${SIGNS} frozen, levels: i8. Returns the sum of squared levels.`,
+      contract: `${GIVEN_SIGNS} frozen, levels: i8. Returns the sum of squared levels.`,
       reference: supermask.freezeLevels,
     },
     {
       name: 'fill_rows',
       formula: 'the largest scores of every row with fewer than `least` non-zero levels get levels of 1',
       params: ['scores', 'rows', 'cols', 'least', 'signs', 'frozen', 'levels'],
-      contract: `${SIGNS} frozen: i8, or 0; where it is -1 the level stays 0. Returns how many levels it changed.`,
+      contract: `${GIVEN_SIGNS} frozen: i8, or 0; where it is -1 the level stays 0. Returns how many levels it changed.`,
       reference: supermask.fillRows,
     },
     {
@@ -248,7 +247,7 @@ export const trainRows: readonly KernelRow[] = [
       formula:
         'g = gradient * scale * sign + decay * p; v = momentum * v + g; p = keep * p - rate * (g + momentum * v)',
       params: ['p', 'gradient', 'v', 'n', 'rate', 'momentum', 'decay', 'keep', 'scale', 'signs'],
-      contract: GIVEN_SIGNS,
+      contract: SIGNS,
       reference: sgd,
     },
     {
@@ -256,7 +255,7 @@ export const trainRows: readonly KernelRow[] = [
       formula:
         'g = gradient * scale * sign; m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2; p = keep * p - rate * m / (sqrt(v) * root + epsilon)',
       params: ['p', 'gradient', 'm', 'v', 'n', 'rate', 'beta1', 'beta2', 'root', 'epsilon', 'keep', 'scale', 'signs'],
-      contract: `${GIVEN_SIGNS} Bias corrections are the caller's, in rate and root.`,
+      contract: `${SIGNS} Bias corrections are the caller's, in rate and root.`,
       reference: adamw,
     },
     {
