@@ -21,6 +21,7 @@ export async function trainStep(
   if (!frozen) chooseLevels(state, s, time)
   feeder.load(s.train, order, within * s.batch, s.batch, rng, s.augment)
   await state.teacher?.load(order, within * s.batch)
+  if (state.rounding !== undefined) state.rounding.active = step >= time.roundFrom
   net.forward(true)
   const result = loss(state, s)
   net.backward()
