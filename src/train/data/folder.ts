@@ -9,7 +9,7 @@
 import { WhiteDwarfError } from '../../errors.js'
 import type { DataSet } from '../dataset.js'
 import { MAX_CLASSES } from './arrays.js'
-import { join, listFolder, readFile } from './files.js'
+import { join, listFolder, readAll, readFile } from './files.js'
 import { type RawImage, resizeToSquare, toColour, toPlanes } from './image.js'
 import { MAX_BYTES } from './inflate.js'
 import { decodePng, isPng } from './png.js'
@@ -23,9 +23,6 @@ export interface ImageFolderOptions {
   /** Reads JPEG images; without it only PNG images are read. */
   readonly jpeg?: JpegDecoder
 }
-
-/** Files that are read at a time. */
-const AT_ONCE = 16
 
 const refuse = (path: string, why: string) => new WhiteDwarfError('E_DATA', `${path}: ${why}`)
 
@@ -81,17 +78,13 @@ async function readClasses(path: string, classes: readonly string[], options: Im
     for (const file of listing?.files ?? []) files.push({ path: join(folder, file), label })
   }
   if (files.length === 0) throw refuse(path, 'there are no images in its sub-folders')
-  const images: { path: string; label: number; image: RawImage }[] = []
   let bytes = 0
-  for (let i = 0; i < files.length; i += AT_ONCE) {
-    const read = (file: { path: string; label: number }) =>
-      readImage(file.path, options).then((image) => ({ ...file, image }))
-    for (const image of await Promise.all(files.slice(i, i + AT_ONCE).map(read))) {
-      images.push(image)
-      bytes += image.image.data.length
-    }
+  const images = await readAll(files, async (file) => {
+    const image = await readImage(file.path, options)
+    bytes += image.data.length
     if (bytes > MAX_BYTES) throw refuse(path, `the images take more than ${MAX_BYTES} bytes: give the option resize`)
-  }
+    return { ...file, image }
+  })
   return { classes, images }
 }
 
