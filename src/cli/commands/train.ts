@@ -5,7 +5,6 @@ import {
   type ExportOptions,
   exportModel,
   type Graph,
-  loadMnist,
   presetNames,
   presets,
   type SupermaskOptions,
@@ -22,6 +21,7 @@ import type { Arguments } from '../args.js'
 import { classify } from '../classify.js'
 import type { Command, CommandContext } from '../command.js'
 import { curveSvg, curveText } from '../curve.js'
+import { dataOptions, imageOptions, normalised, parseAugmentation, parseData } from '../data.js'
 import { checkWritable, writeOutput } from '../files.js'
 import { startProgress } from '../progress.js'
 import { duration, grouped, percent } from '../text.js'
@@ -43,7 +43,6 @@ function overrides(args: Arguments): {
   const scope = args.choice('scope', ['global', 'layer'])
   const signs = args.string('signs') === 'learned' ? 'learned' : args.number('signs', { min: 0, max: 62, whole: true })
   const ramp = args.number('ramp', { min: 0, max: 1 })
-  const shift = args.number('shift', { min: 0, max: 32, whole: true })
   const bits = args.number('bits', { min: 1, max: 8, whole: true }) as ConstantBits | undefined
   return {
     constants: bits === undefined ? {} : { scaleBits: bits, biasBits: bits },
@@ -53,7 +52,7 @@ function overrides(args: Arguments): {
       ...(batch === undefined ? {} : { batch }),
       ...(seed === undefined ? {} : { seed }),
       ...(ramp === undefined ? {} : { ramp }),
-      ...(shift === undefined ? {} : { augment: { shift } }),
+      augment: parseAugmentation(args),
     },
     supermask: {
       ...(density === undefined ? {} : { density }),
@@ -83,7 +82,12 @@ function plan(args: Arguments): Plan {
   return {
     title: [name, arch].filter((part) => part !== undefined).join(' '),
     graph: (data) => (arch === undefined ? (preset as NonNullable<typeof preset>).graph() : parseArch(arch, data)),
-    options: { ...preset?.options, ...options, supermask: { ...preset?.options.supermask, ...supermask } },
+    options: {
+      ...preset?.options,
+      ...options,
+      augment: { ...preset?.options.augment, ...options.augment },
+      supermask: { ...preset?.options.supermask, ...supermask },
+    },
     constants: { ...preset?.export, ...constants },
   }
 }
@@ -123,9 +127,9 @@ async function score(bytes: Uint8Array, test: DataSet, signal: AbortSignal): Pro
 export const train: Command = {
   name: 'train',
   summary: 'train a sparse network and write a model file',
-  usage: '--data FOLDER (--preset NAME | --arch NET) --out MODEL.wd [options]',
+  usage: '--data PATH (--preset NAME | --arch NET) --out MODEL.wd [options]',
   options: [
-    { name: 'data', value: 'FOLDER', help: 'folder with MNIST-like IDX files (training and test images and labels)' },
+    ...dataOptions,
     { name: 'out', value: 'FILE', help: 'the model file to write' },
     { name: 'preset', value: 'NAME', help: presetNames.join(', ') },
     { name: 'arch', value: 'NET', help: `another network, one of\n${ARCH_HELP}` },
@@ -139,7 +143,7 @@ export const train: Command = {
       help: 'learned (default), or the seed 0 to 62 of generated signs, which cost no bytes',
     },
     { name: 'ramp', value: 'X', help: 'share of training over which the density falls to its end value' },
-    { name: 'shift', value: 'N', help: 'training images move by up to N pixels' },
+    ...imageOptions,
     { name: 'bits', value: 'N', help: 'bits of a scale or bias in the file, 1 to 8' },
     { name: 'epochs', value: 'N', help: 'passes over the training images' },
     { name: 'lr', value: 'X', help: 'peak learning rate' },
@@ -166,7 +170,7 @@ export const train: Command = {
     },
   ],
   async run({ args, json, quiet, signal }: CommandContext): Promise<void> {
-    const folder = args.required('data', 'the folder with the data set, for example data/mnist')
+    const load = parseData(args)
     const out = args.required('out', 'the model file to write')
     const svg = args.string('svg')
     const log = args.string('log')
@@ -176,11 +180,11 @@ export const train: Command = {
     if (svg !== undefined) checkWritable(svg, 'picture')
     if (log !== undefined) checkWritable(log, 'log')
 
-    const data = await loadMnist(folder)
+    const data = await load()
     const training = limit === undefined ? data.train : slice(data.train, 0, Math.min(limit, data.train.labels.length))
     const result = await trainWithProgress(
       title,
-      { ...options, graph: graph(training), train: training, test: data.test, signal },
+      { ...options, graph: normalised(graph(training), args, training), train: training, test: data.test, signal },
       quiet,
     )
     const bytes = encodeModel(await exportModel(result, { ...constants, calibration: training }))

@@ -3,7 +3,8 @@
  *
  *   FOLDER/train/CLASS/IMAGE ... and FOLDER/test/CLASS/IMAGE ... (or val),   or FOLDER/CLASS/IMAGE ... without a test set
  *
- * Classes are numbered in the order of their names. All images have one size, unless they are resized. If one of them is in colour,
+ * Classes are numbered in the order of their names. In the data set they take turns, so that its first n examples are a fair sample
+ * (images within a class are in the order of their names). All images have one size, unless they are resized. If one of them is in colour,
  * all are.
  */
 import { WhiteDwarfError } from '../../errors.js'
@@ -67,7 +68,7 @@ async function readClasses(path: string, classes: readonly string[], options: Im
   if (classes.length < 2) throw refuse(path, `${classes.length} sub-folders, expected one for each class, at least 2`)
   if (classes.length > MAX_CLASSES) throw refuse(path, `${classes.length} classes, more than ${MAX_CLASSES}`)
   const there = (await listFolder(path))?.folders ?? []
-  const files: { path: string; label: number }[] = []
+  const files: { path: string; label: number; turn: number }[] = []
   for (const [label, name] of classes.entries()) {
     const folder = join(path, name)
     // A class may be absent from a test set.
@@ -75,8 +76,11 @@ async function readClasses(path: string, classes: readonly string[], options: Im
     if (listing !== undefined && listing.folders.length > 0) {
       throw refuse(folder, `the folder of a class may hold images only, it holds the folder '${listing.folders[0]}'`)
     }
-    for (const file of listing?.files ?? []) files.push({ path: join(folder, file), label })
+    listing?.files.forEach((file, turn) => {
+      files.push({ path: join(folder, file), label, turn })
+    })
   }
+  files.sort((a, b) => a.turn - b.turn || a.label - b.label)
   if (files.length === 0) throw refuse(path, 'there are no images in its sub-folders')
   let bytes = 0
   const images = await readAll(files, async (file) => {
