@@ -50,6 +50,29 @@ describe('a folder of images by class', () => {
     expect(JSON.parse(run.stdout)).toMatchObject({ images: 8 })
   })
 
+  it('gives models that classify single PNG images of their size', () => {
+    const classify = (name: string, png: Uint8Array) => {
+      writeFileSync(join(work, name), png)
+      return cli(['run', join(work, 'm.wd'), '--image', join(work, name), '--json'])
+    }
+    const colour = (pixel: readonly number[], side: number) =>
+      encodePng({
+        width: side,
+        height: side,
+        colour: 2,
+        samples: Array.from({ length: side * side }, () => pixel).flat(),
+      })
+    const answer = (name: string, png: Uint8Array) => JSON.parse(classify(name, png).stdout).results[0].class
+    expect(answer('red.png', colour([235, 75, 75], 8))).toBe(1)
+    expect(answer('dark.png', colour([45, 45, 45], 8))).toBe(0)
+    // Grey serves for three equal channels.
+    expect(answer('grey.png', encodePng({ width: 8, height: 8, colour: 0, samples: new Array(64).fill(45) }))).toBe(0)
+    expect(JSON.parse(classify('large.png', colour([1, 2, 3], 9)).stdout).error).toEqual({
+      code: 'E_SHAPE',
+      message: expect.stringMatching(/large\.png is an image of \[3, 9, 9\], the model takes \[3, 8, 8\]/),
+    })
+  })
+
   it('is refused with what is wrong', () => {
     const refused = (code: string, message: RegExp, ...more: string[]) => {
       const { status, stdout } = train(...more)

@@ -151,7 +151,7 @@ export const run: Command = {
     {
       name: 'image',
       value: 'FILE',
-      help: 'images: IDX, raw bytes, or raw little-endian floats (.f32); prints class probabilities',
+      help: 'images: PNG, IDX, raw bytes, or raw little-endian floats (.f32); prints class probabilities',
     },
     { name: 'limit', value: 'N', help: `first N images only (default: all of --data, ${SHOWN} of --image)` },
     { name: 'precision', value: 'NAME', help: 'int8 (default), fp8 or f32 activations' },
