@@ -1,6 +1,7 @@
 /** Training options on the command line: which there are, and what they set. */
 import type { ConstantBits, ExportOptions, SupermaskOptions, TrainOptions } from '../compress.js'
 import type { Arguments, OptionSpec } from './args.js'
+import { parseAugmentation } from './data.js'
 
 interface NumberOption extends OptionSpec {
   readonly key: keyof TrainOptions
@@ -75,7 +76,6 @@ export const recipeOptions: readonly OptionSpec[] = [
   ...SUPERMASK,
   ...NUMBERS,
   ...CHOICES,
-  { name: 'shift', value: 'N', help: 'training images move by up to N pixels' },
   { name: 'bits', value: 'N', help: 'bits of a scale or bias in the file, 1 to 8' },
 ]
 
@@ -87,13 +87,12 @@ export interface Recipe {
 
 /** What the arguments say, and nothing else. @throws WhiteDwarfError E_OPTION */
 export function parseRecipe(args: Arguments): Recipe {
-  const shift = args.number('shift', { min: 0, max: 32, whole: true })
   const bits = args.number('bits', { min: 1, max: 8, whole: true }) as ConstantBits | undefined
   return {
     options: given({
       ...Object.fromEntries(NUMBERS.map((o) => [o.key, args.number(o.name, o)])),
       ...Object.fromEntries(CHOICES.map((o) => [o.key, args.choice(o.name, o.choices)])),
-      augment: shift === undefined ? undefined : { shift },
+      augment: parseAugmentation(args),
     }),
     supermask: parseSupermask(args),
     constants: given({ scaleBits: bits, biasBits: bits }),
