@@ -9,7 +9,7 @@ import { forEachBatch, installNorms, installWeights, logits } from './evaluate.j
 import { Feeder } from './feeder.js'
 import { Network } from './network.js'
 import type { TrainedNetwork } from './trained.js'
-import { Turns } from './turns.js'
+import { turnsOf } from './turns.js'
 
 /**
  * Scores of images.
@@ -108,6 +108,6 @@ export async function predict(
   const classes = elements(net.shape(trained.graph.outputs[0]))
   const scores = new Float32Array(data.labels.length * classes)
   const visit = (count: number, begin: number) => scores.set(logits(net, count), begin * classes)
-  await forEachBatch(net, new Feeder(net), data, visit, new Turns(options.signal))
+  await forEachBatch(net, new Feeder(net), data, visit, turnsOf(options.signal))
   return scores
 }

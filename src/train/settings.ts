@@ -72,6 +72,7 @@ export function settings(o: TrainOptions): Settings {
     ...numbers,
     optimiser,
     decay,
+    workers: o.workers === 'auto' ? 'auto' : checked({ workers: range(o.workers, 1, 1, 64, true) }).workers,
     schedule: oneOf('schedule', o.schedule, ['cosine', 'linear', 'one-cycle', 'step', 'exponential', 'constant']),
     milestones: milestones(o.milestones),
     rampShape: oneOf('rampShape', o.rampShape, ['linear', 'cubic']),
