@@ -76,6 +76,7 @@ export const recipeOptions: readonly OptionSpec[] = [
   ...SUPERMASK,
   ...NUMBERS,
   ...CHOICES,
+  { name: 'workers', value: 'N', help: 'threads that train together, or auto; the result is the same' },
   { name: 'bits', value: 'N', help: 'bits of a scale or bias in the file, 1 to 8' },
 ]
 
@@ -87,12 +88,14 @@ export interface Recipe {
 
 /** What the arguments say, and nothing else. @throws WhiteDwarfError E_OPTION */
 export function parseRecipe(args: Arguments): Recipe {
+  const workers = args.string('workers') === 'auto' ? 'auto' : args.number('workers', { min: 1, max: 64, whole: true })
   const bits = args.number('bits', { min: 1, max: 8, whole: true }) as ConstantBits | undefined
   return {
     options: given({
       ...Object.fromEntries(NUMBERS.map((o) => [o.key, args.number(o.name, o)])),
       ...Object.fromEntries(CHOICES.map((o) => [o.key, args.choice(o.name, o.choices)])),
       augment: parseAugmentation(args),
+      workers,
     }),
     supermask: parseSupermask(args),
     constants: given({ scaleBits: bits, biasBits: bits }),

@@ -11,7 +11,7 @@ import { Feeder } from './feeder.js'
 import { Network } from './network.js'
 import { type ConstantBits, quantiseWeighted } from './quantise.js'
 import type { TrainedNetwork, TrainedTensor } from './trained.js'
-import { Turns } from './turns.js'
+import { type Turns, turnsOf } from './turns.js'
 
 export interface ExportOptions {
   /** Images on which activation ranges are measured: training images, never test ones. */
@@ -84,7 +84,7 @@ export async function exportModel(trained: TrainedNetwork, options: ExportOption
     graph: folded.graph,
     tensors,
     layers,
-    ranges: await measureRanges(net, feeder, images, folded, new Turns(options.signal)),
+    ranges: await measureRanges(net, feeder, images, folded, turnsOf(options.signal)),
   }
 }
 
@@ -152,5 +152,5 @@ export async function testModel(
   const model = await exportModel(trained, { ...options, calibration: slice(data, 0, 1) })
   const net = await Network.create(trained.graph, Math.min(128, data.labels.length))
   installModel(net, trained, foldGraph(trained.graph), model)
-  return accuracy(net, new Feeder(net), data, new Turns(options.signal))
+  return accuracy(net, new Feeder(net), data, turnsOf(options.signal))
 }

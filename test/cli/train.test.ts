@@ -100,6 +100,20 @@ describe('checkpoints', () => {
   })
 })
 
+describe('workers', () => {
+  it('give the same file, and may continue for each other', () => {
+    const recipe = ['--epochs', '2', '--quiet']
+    const checkpoint = ['--checkpoint', join(work, 'w.wdcp'), '--resume']
+    expect(cli(args('one.wd', ...recipe)).status).toBe(0)
+    expect(cli(args('two.wd', ...recipe, '--workers', '2', ...checkpoint)).status).toBe(0)
+    expect(cli(args('all.wd', ...recipe, '--workers', 'auto', ...checkpoint)).status).toBe(0)
+    const [one, two, all] = ['one.wd', 'two.wd', 'all.wd'].map((name) => readFileSync(join(work, name)))
+    expect(two.equals(one)).toBe(true)
+    expect(all.equals(one)).toBe(true)
+    expect(cli(args('x.wd', '--workers', '0'))).toMatchObject({ status: 2, stderr: expect.stringMatching(/--workers/) })
+  })
+})
+
 describe('a teacher', () => {
   it('changes what is learned', () => {
     const recipe = ['--epochs', '2', '--quiet']
