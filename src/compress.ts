@@ -29,4 +29,5 @@ export { type Folded, foldConstants, foldGraph, type NormConstants } from './gra
 export { type Graph, inferShapes, isWeighted, type Node, type Shape, weightShape } from './graph/ir.js'
 export type { Model } from './graph/model.js'
 export { type ChannelStatistics, CIFAR10_STATISTICS, withNormalisation } from './graph/normalise.js'
+export { rangedValues } from './graph/ranges.js'
 export * from './train/index.js'

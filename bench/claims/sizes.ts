@@ -8,6 +8,7 @@ import {
   isWeighted,
   type Model,
   modelSizes,
+  rangedValues,
   rawBytes,
   resnet,
   type StoredCounts,
@@ -55,20 +56,10 @@ function publishedSizes() {
 
 const PUBLISHED = { imagenetMB: 2.184, cifar100MB: 1.953, cifar100Times: 48.55, cifar100SignedMB: 2.506 }
 
-/**
- * The graph with the body of each block in the place of the sum: it has the same weights, and needs no addition, which files
- * cannot hold yet.
- */
-function withoutSums(graph: Graph): Graph {
-  const body = new Map(graph.nodes.filter((n) => n.op === 'add').map((n) => [n.name, n.inputs[0]]))
-  const nodes = graph.nodes.filter((n) => n.op !== 'add')
-  return { ...graph, nodes: nodes.map((n) => ({ ...n, inputs: n.inputs.map((i) => body.get(i) ?? i) })) }
-}
-
 /** ResNet-50 for ImageNet with independent random levels of three uniform coats and random constants. */
 function randomResnet50(): Model {
   const rng = new Rng(1)
-  const { graph } = foldGraph(withoutSums(resnet50('imagenet', [])))
+  const { graph } = foldGraph(resnet50('imagenet', []))
   const shapes = inferShapes(graph)
   const tensors: Record<string, Model['tensors'][string]> = {}
   const layers: Record<string, Model['layers'][string]> = {}
@@ -85,8 +76,8 @@ function randomResnet50(): Model {
       )
     tensors[node.name] = { shape, maxLevel: COATS, levels }
     layers[node.name] = { tensor: node.name, scale: constants(), bias: constants() }
-    ranges[node.inputs[0]] = 100 + rng.below(56)
   }
+  for (const value of rangedValues(graph)) ranges[value] = 100 + rng.below(56)
   return { graph, tensors, layers, ranges }
 }
 

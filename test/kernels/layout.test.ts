@@ -47,7 +47,7 @@ describe.each(builds('core'))('pooling and layout, $build build', (module) => {
   }
 
   for (const bits of [16, 32]) {
-    it(`flatten_${bits} and phases_${bits} equal their references`, () => {
+    it(`flatten_${bits}, phases_${bits} and transpose_${bits} equal their references`, () => {
       let seed = 1
       for (const [channels, height, width] of [
         [1, 1, 1],
@@ -60,6 +60,19 @@ describe.each(builds('core'))('pooling and layout, $build build', (module) => {
             const x = layout.lanes('i32', channels * height * pitch, 1e6)
             const y = layout.reserve(channels * height * width * step * 4)
             return { args: [x, height * pitch, pitch, channels, height, width, y, step] }
+          })
+        }
+        for (const [yHeight, yWidth] of [
+          [1, 1],
+          [1, 5],
+          [3, 2],
+        ]) {
+          check(module, row(`transpose_${bits}`), seed++, (layout) => {
+            const [pitch, yPitch] = [width + 1, yWidth + 2]
+            const [plane, yPlane] = [height * pitch + 1, (yHeight + 1) * yPitch]
+            const x = layout.lanes('i32', yHeight * yWidth * plane, 1e6)
+            const y = layout.reserve(height * width * yPlane * 4)
+            return { args: [x, plane, pitch, height, width, y, yPlane, yPitch, yHeight, yWidth] }
           })
         }
         for (const [sy, sx] of [
