@@ -1,7 +1,7 @@
 /** Random networks for the format tests: every operation, odd attributes and names, degenerate levels. */
 import { isEarly } from '../../src/format/nodes.js'
 import { quantiseHalf, quantiseUniform, seededSigns } from '../../src/format.js'
-import { CanonicalNames } from '../../src/graph/builders.js'
+import { CanonicalNames } from '../../src/graph/names.js'
 import {
   type Graph,
   type InputSpec,
