@@ -1,6 +1,7 @@
 /** `whitedwarf/compress`: training supermasks, ready-made graphs, data sets, and the pieces of the method. */
+export { type BudgetFit, fitBudget, parseBytes } from './compress/budget.js'
 export { erkDensities, layerDensities, type NamedShape } from './compress/densities.js'
-export { drawFrozen, layerConstant, levelsFromScores } from './compress/levels.js'
+export { drawFrozen, layerConstant, levelsAt, levelsFromScores, type MaskedLayer } from './compress/levels.js'
 export {
   decodeRunLength,
   encodeRunLength,

@@ -1,7 +1,6 @@
 /** Random networks for the format tests: every operation, odd attributes and names, degenerate levels. */
 import { isEarly } from '../../src/format/nodes.js'
 import { quantiseHalf, quantiseUniform, seededSigns } from '../../src/format.js'
-import { CanonicalNames } from '../../src/graph/names.js'
 import {
   type Graph,
   type InputSpec,
@@ -12,6 +11,7 @@ import {
   weightShape,
 } from '../../src/graph/ir.js'
 import type { CodedArray, LayerParams, LevelTensor, Model } from '../../src/graph/model.js'
+import { CanonicalNames } from '../../src/graph/names.js'
 import { rangedValues } from '../../src/graph/ranges.js'
 import { Rng } from '../../src/rng.js'
 
