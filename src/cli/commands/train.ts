@@ -44,12 +44,15 @@ function plan(args: Arguments): Plan {
     throw new WhiteDwarfError('E_OPTION', `give --preset (${presetNames.join(', ')}) or --arch (${ARCH_SYNTAX})`)
   }
   const preset = name === undefined ? undefined : presets[name]
-  const { options, supermask, constants } = parseRecipe(args)
+  const { options, supermask, constants: given } = parseRecipe(args)
+  const constants = { ...preset?.export, ...given }
+  // What a budget sets aside for constants.
+  const bits = typeof constants.scaleBits === 'number' ? { constantBits: constants.scaleBits } : {}
   return {
     title: [name, arch].filter((part) => part !== undefined).join(' '),
     graph: (data) => (arch === undefined ? (preset as NonNullable<typeof preset>).graph() : parseArch(arch, data)),
-    options: { ...preset?.options, ...options, supermask: { ...preset?.options.supermask, ...supermask } },
-    constants: { ...preset?.export, ...constants },
+    options: { ...preset?.options, ...options, supermask: { ...preset?.options.supermask, ...bits, ...supermask } },
+    constants,
   }
 }
 
@@ -166,6 +169,10 @@ export const train: Command = {
     {
       command: 'whitedwarf train --data data/mnist --arch mlp:300,100 --density 0.05 --epochs 10 --out mlp.wd',
       comment: 'another network, 5 % of its weights',
+    },
+    {
+      command: 'whitedwarf train --data data/mnist --arch mlp:300,100 --coats 3 --budget 8kB --out mlp.wd',
+      comment: 'as many weights as fit into 8,000 bytes, everything counted',
     },
     {
       command: 'whitedwarf train --data data/mnist --preset mnist-lenet --out m.wd --checkpoint m.wdcp --resume',
