@@ -73,6 +73,16 @@ describe.skipIf(!existsSync(folder))('recipes on MNIST', { timeout: 60_000 }, ()
     expect(wider).toBeGreaterThan(0.99 * budget)
   })
 
+  it('a budget survives an interruption: the same bits from a checkpoint', async () => {
+    const supermask = { coats: 3, budget: 3000 } as const
+    const checkpoints: Uint8Array[] = []
+    const whole = await run(supermask, { onCheckpoint: (bytes) => void checkpoints.push(bytes) })
+    expect(checkpoints.length).toBeGreaterThan(1)
+    const resumed = await run(supermask, { resume: checkpoints[0] })
+    expect(resumed.tensors).toEqual(whole.tensors)
+    expect(resumed.budget).toEqual(whole.budget)
+  })
+
   it('fixed thresholds: the density is an outcome, the lower the stronger the decay', async () => {
     const signed = (weightDecay: number) =>
       run(
