@@ -1,5 +1,11 @@
 /** Training options on the command line: which there are, and what they set. */
-import type { ConstantBits, ExportOptions, SupermaskOptions, TrainOptions } from '../compress.js'
+import {
+  type ConstantBits,
+  type ExportOptions,
+  parseBytes,
+  type SupermaskOptions,
+  type TrainOptions,
+} from '../compress.js'
 import type { Arguments, OptionSpec } from './args.js'
 import { parseAugmentation } from './data.js'
 
@@ -63,8 +69,17 @@ const CHOICES: readonly ChoiceOption[] = [
 const SUPERMASK: readonly OptionSpec[] = [
   { name: 'density', value: 'X', help: 'share of weights that stay, above 0 and at most 1' },
   { name: 'coats', value: 'N', help: 'levels from -N to N: 1, 3 or 7' },
-  { name: 'thresholds', value: 'KIND', help: 'of the coats: linear (default) or uniform' },
-  { name: 'scope', value: 'KIND', help: 'density holds global (default) or in each layer' },
+  { name: 'budget', value: 'SIZE', help: 'most bytes of the file, for example 64kB or 64KiB: finds the density' },
+  { name: 'thresholds', value: 'KIND', help: 'of the coats: linear (default), uniform or adaptive' },
+  { name: 'scope', value: 'KIND', help: 'density holds global (default) or in each layer; fixed: it is an outcome' },
+  { name: 'threshold', value: 'X', help: 'scope fixed: first threshold over the largest initial score, default 0.4' },
+  {
+    name: 'allocation',
+    value: 'KIND',
+    help: 'scope layer: uniform (default) densities, or erk: more for small layers',
+  },
+  { name: 'least-per-row', value: 'N', help: 'weights that each output keeps at least' },
+  { name: 'init', value: 'KIND', help: 'of scores: he-normal (default), xavier-uniform or kaiming-uniform' },
   {
     name: 'signs',
     value: 'KIND',
@@ -104,11 +119,17 @@ export function parseRecipe(args: Arguments): Recipe {
 
 function parseSupermask(args: Arguments): SupermaskOptions {
   const coats = args.choice('coats', ['1', '3', '7'])
+  const budget = args.string('budget')
   return given({
     density: args.number('density', { min: 1e-6, max: 1 }),
     coats: coats === undefined ? undefined : (Number(coats) as 1 | 3 | 7),
-    thresholds: args.choice('thresholds', ['linear', 'uniform']),
-    scope: args.choice('scope', ['global', 'layer']),
+    budget: budget === undefined ? undefined : parseBytes(budget),
+    thresholds: args.choice('thresholds', ['linear', 'uniform', 'adaptive']),
+    scope: args.choice('scope', ['global', 'layer', 'fixed']),
+    threshold: args.number('threshold', { min: 1e-6, max: 1 - 1e-6 }),
+    allocation: args.choice('allocation', ['uniform', 'erk']),
+    leastPerRow: args.number('least-per-row', { min: 0, max: 65535, whole: true }),
+    init: args.choice('init', ['he-normal', 'xavier-uniform', 'kaiming-uniform']),
     signs: args.string('signs') === 'learned' ? 'learned' : args.number('signs', { min: 0, max: 62, whole: true }),
   })
 }

@@ -44,7 +44,10 @@ function plan(args: Arguments): Plan {
     throw new WhiteDwarfError('E_OPTION', `give --preset (${presetNames.join(', ')}) or --arch (${ARCH_SYNTAX})`)
   }
   const preset = name === undefined ? undefined : presets[name]
-  const { options, supermask, constants } = parseRecipe(args)
+  const { options, supermask, constants: given } = parseRecipe(args)
+  const constants = { ...preset?.export, ...given }
+  // What a budget sets aside for constants.
+  const bits = typeof constants.scaleBits === 'number' ? { constantBits: constants.scaleBits } : {}
   return {
     title: [name, arch].filter((part) => part !== undefined).join(' '),
     graph: (data) => (arch === undefined ? (preset as NonNullable<typeof preset>).graph() : parseArch(arch, data)),
@@ -52,9 +55,9 @@ function plan(args: Arguments): Plan {
       ...preset?.options,
       ...options,
       augment: { ...preset?.options.augment, ...options.augment },
-      supermask: { ...preset?.options.supermask, ...supermask },
+      supermask: { ...preset?.options.supermask, ...bits, ...supermask },
     },
-    constants: { ...preset?.export, ...constants },
+    constants,
   }
 }
 
@@ -172,6 +175,10 @@ export const train: Command = {
     {
       command: 'whitedwarf train --data data/mnist --arch mlp:300,100 --density 0.05 --epochs 10 --out mlp.wd',
       comment: 'another network, 5 % of its weights',
+    },
+    {
+      command: 'whitedwarf train --data data/mnist --arch mlp:300,100 --coats 3 --budget 8kB --out mlp.wd',
+      comment: 'as many weights as fit into 8,000 bytes, everything counted',
     },
     {
       command: 'whitedwarf train --data data/mnist --preset mnist-lenet --out m.wd --checkpoint m.wdcp --resume',
