@@ -1,20 +1,32 @@
 /** `whitedwarf/compress`: training supermasks, ready-made graphs, data sets, and the pieces of the method. */
+export { erkDensities, layerDensities, type NamedShape } from './compress/densities.js'
+export { drawFrozen, layerConstant, levelsFromScores } from './compress/levels.js'
 export {
-  type Coats,
-  chooseThresholds,
-  kthLargest,
-  layerConstant,
-  levelsFromScores,
-  type ScoreGroup,
-  type Supermask,
-  type SupermaskOptions,
-  supermask,
-} from './compress/supermask.js'
+  decodeRunLength,
+  encodeRunLength,
+  type RunLengthOptions,
+  riceParameter,
+  runLengthBits,
+} from './compress/run-length.js'
+export {
+  entropyBitsPerWeight,
+  float32Bytes,
+  hierarchicalBits,
+  type RawSize,
+  rawBytes,
+  type SignBits,
+  type StoredCounts,
+  storedCounts,
+  uniformDensities,
+} from './compress/size-formulas.js'
+export { type FormSize, type ModelSizes, modelSizes, type TensorSize } from './compress/sizes.js'
+export { type Coats, type Frozen, type Supermask, type SupermaskOptions, supermask } from './compress/supermask.js'
+export { chooseThresholds, type ScoreGroup } from './compress/thresholds.js'
 export { seededSigns } from './format/signs.js'
 export * from './graph/builders.js'
 export { countGraph, type GraphCount } from './graph/count.js'
 export { type Folded, foldConstants, foldGraph, type NormConstants } from './graph/fold.js'
-export type { Graph, Node, Shape } from './graph/ir.js'
+export { type Graph, inferShapes, isWeighted, type Node, type Shape, weightShape } from './graph/ir.js'
 export type { Model } from './graph/model.js'
 export { type ChannelStatistics, CIFAR10_STATISTICS, withNormalisation } from './graph/normalise.js'
 export * from './train/index.js'

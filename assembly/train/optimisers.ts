@@ -1,7 +1,8 @@
 // Optimisers: one step on a block of parameters p, given the loss's gradient.
 //
 //   slope = gradient * scale * sign
-//   `sign` is 1, or for seeded signs sign[i] * sign(p), through which the gradient of a weight reaches its score's size.
+//   `sign` is 1, or where signs[i] is not 0 (a given sign) signs[i] * sign(p), through which the gradient of a weight reaches
+//   its score's size.
 //
 // Weight decay comes in two forms. Coupled (L2): decay * p joins the slope, and so the momentum. Decoupled (Loshchilov and
 // Hutter, "Decoupled weight decay regularization", ICLR 2019): p shrinks by itself, to keep * p with keep = 1 - rate * decay.
@@ -23,7 +24,7 @@
 //
 // ema_f32, exponential moving average: a = a + share * (x - a).
 //
-// Layout: p, gradient, v, m, a, x are f32 [n]; signs are i8 [n], and 0 means none.
+// Layout: p, gradient, v, m, a, x are f32 [n]; signs are i8 [n], a pointer of 0 means none.
 //
 // Contract: 4-byte alignment. p, v, m and a are overwritten; blocks do not overlap.
 // Exact: f32, in the order of the formulas; 1 - beta is rounded to f32. Any range of a block may be done by itself.
@@ -42,21 +43,19 @@ export function sgd_f32(
   scale: f32,
   signs: usize,
 ): void {
+  const vr = f32x4.splat(rate)
+  const vm = f32x4.splat(momentum)
+  const vd = f32x4.splat(decay)
+  const vk = f32x4.splat(keep)
+  const vs = f32x4.splat(scale)
   let i = 0
-  if (signs == 0) {
-    const vr = f32x4.splat(rate)
-    const vm = f32x4.splat(momentum)
-    const vd = f32x4.splat(decay)
-    const vk = f32x4.splat(keep)
-    const vs = f32x4.splat(scale)
-    for (; i + 4 <= n; i += 4) {
-      const at = (i << 2) as usize
-      const old = v128.load(p + at)
-      const g = f32x4.add(f32x4.mul(v128.load(gradient + at), vs), f32x4.mul(vd, old))
-      const speed = f32x4.add(f32x4.mul(vm, v128.load(v + at)), g)
-      v128.store(v + at, speed)
-      v128.store(p + at, f32x4.sub(f32x4.mul(vk, old), f32x4.mul(vr, f32x4.add(g, f32x4.mul(vm, speed)))))
-    }
+  for (; i + 4 <= n; i += 4) {
+    const at = (i << 2) as usize
+    const old = v128.load(p + at)
+    const g = f32x4.add(slopesAt(gradient, signs, i, vs, old), f32x4.mul(vd, old))
+    const speed = f32x4.add(f32x4.mul(vm, v128.load(v + at)), g)
+    v128.store(v + at, speed)
+    v128.store(p + at, f32x4.sub(f32x4.mul(vk, old), f32x4.mul(vr, f32x4.add(g, f32x4.mul(vm, speed)))))
   }
   for (; i < n; i++) {
     const at = (i << 2) as usize
@@ -85,24 +84,23 @@ export function adamw_f32(
 ): void {
   const rest1: f32 = 1 - beta1
   const rest2: f32 = 1 - beta2
+  const vb1 = f32x4.splat(beta1)
+  const vb2 = f32x4.splat(beta2)
+  const vr1 = f32x4.splat(rest1)
+  const vr2 = f32x4.splat(rest2)
+  const vs = f32x4.splat(scale)
   let i = 0
-  if (signs == 0) {
-    const vb1 = f32x4.splat(beta1)
-    const vb2 = f32x4.splat(beta2)
-    const vr1 = f32x4.splat(rest1)
-    const vr2 = f32x4.splat(rest2)
-    const vs = f32x4.splat(scale)
-    for (; i + 4 <= n; i += 4) {
-      const at = (i << 2) as usize
-      const g = f32x4.mul(v128.load(gradient + at), vs)
-      const mean = f32x4.add(f32x4.mul(vb1, v128.load(m + at)), f32x4.mul(vr1, g))
-      const square = f32x4.add(f32x4.mul(vb2, v128.load(v + at)), f32x4.mul(vr2, f32x4.mul(g, g)))
-      v128.store(m + at, mean)
-      v128.store(v + at, square)
-      const below = f32x4.add(f32x4.mul(f32x4.sqrt(square), f32x4.splat(root)), f32x4.splat(epsilon))
-      const step = f32x4.div(f32x4.mul(f32x4.splat(rate), mean), below)
-      v128.store(p + at, f32x4.sub(f32x4.mul(f32x4.splat(keep), v128.load(p + at)), step))
-    }
+  for (; i + 4 <= n; i += 4) {
+    const at = (i << 2) as usize
+    const old = v128.load(p + at)
+    const g = slopesAt(gradient, signs, i, vs, old)
+    const mean = f32x4.add(f32x4.mul(vb1, v128.load(m + at)), f32x4.mul(vr1, g))
+    const square = f32x4.add(f32x4.mul(vb2, v128.load(v + at)), f32x4.mul(vr2, f32x4.mul(g, g)))
+    v128.store(m + at, mean)
+    v128.store(v + at, square)
+    const below = f32x4.add(f32x4.mul(f32x4.sqrt(square), f32x4.splat(root)), f32x4.splat(epsilon))
+    const step = f32x4.div(f32x4.mul(f32x4.splat(rate), mean), below)
+    v128.store(p + at, f32x4.sub(f32x4.mul(f32x4.splat(keep), old), step))
   }
   for (; i < n; i++) {
     const at = (i << 2) as usize
@@ -119,7 +117,18 @@ export function adamw_f32(
 /** gradient * scale * sign of element i, whose parameter is `old`. */
 function slopeAt(gradient: usize, signs: usize, i: i32, scale: f32, old: f32): f32 {
   const slope = load<f32>(gradient + (i << 2)) * scale
-  return signs != 0 && load<i8>(signs + i) < 0 != old < 0 ? -slope : slope
+  const given = signs != 0 ? (load<i8>(signs + i) as i32) : 0
+  return given != 0 && given < 0 != old < 0 ? -slope : slope
+}
+
+/** The same for elements i to i + 3. */
+function slopesAt(gradient: usize, signs: usize, i: i32, scale: v128, old: v128): v128 {
+  const slope = f32x4.mul(v128.load(gradient + (i << 2)), scale)
+  if (signs == 0) return slope
+  const zero = i32x4.splat(0)
+  const given = i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(v128.load32_zero(signs + i)))
+  const differ = v128.xor(i32x4.lt_s(given, zero), f32x4.lt(old, f32x4.splat(0)))
+  return v128.xor(slope, i32x4.shl(v128.and(differ, i32x4.ne(given, zero)), 31))
 }
 
 export function ema_f32(average: usize, x: usize, n: i32, share: f32): void {

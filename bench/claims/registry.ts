@@ -6,6 +6,7 @@ import { inferenceClaims } from './inference.js'
 import { kernelClaims } from './kernels.js'
 import { largeClaims } from './large.js'
 import { packageClaims } from './package.js'
+import { sizeClaims } from './sizes.js'
 
 export const claims: readonly Claim[] = [
   ...accuracyClaims,
@@ -13,5 +14,6 @@ export const claims: readonly Claim[] = [
   ...largeClaims,
   ...kernelClaims,
   ...entropyClaims,
+  ...sizeClaims,
   ...packageClaims,
 ]

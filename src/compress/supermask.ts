@@ -4,111 +4,124 @@
  *   |level| = number of coats i with |score| >= threshold[i],   sign: the score's (learned) or a generator's (seeded)
  *
  * One coat is a signed supermask (edge-popup's mask with learned signs), three and seven coats give INT3 and INT4 levels
- * (multicoated supermasks, Okoshi et al., ICML 2022).
+ * (multicoated supermasks, Okoshi et al., ICML 2022). docs/compression.md explains the options together.
  */
 import { WhiteDwarfError } from '../errors.js'
 
 export type Coats = 1 | 3 | 7
 
+/** A seeded random part of every layer that training does not choose (Otsuka et al., TMLR 2025). */
+export interface Frozen {
+  /** Share of the weights that stay zero, 0..1. Default 0. */
+  readonly pruned?: number
+  /** Share of the weights that are never zero, with signs from the generator, 0..1. Default 0. */
+  readonly locked?: number
+  /** Whole number that determines which. Default 1. */
+  readonly seed?: number
+}
+
 export interface SupermaskOptions {
   /** Levels run from -coats to coats. Default 1. */
   readonly coats?: Coats
-  /** Share of levels that are not zero, in (0, 1]. Default 0.1. */
+  /** Share of levels that are not zero, in (0, 1]; layers named in `densities` do not count. Default 0.1. */
   readonly density?: number
   /**
-   * 'linear': threshold i is i times the first, which makes the level a uniform quantiser of the score. 'uniform': coat
-   * i keeps density * (coats - i + 1) / coats of the weights. Default 'linear'.
-   */
-  readonly thresholds?: 'linear' | 'uniform'
-  /**
    * 'global': the density holds for all layers together; layers compete with |score| * sqrt(fan-in). 'layer': it holds
-   * in each. Default 'global'.
+   * in each. 'fixed': thresholds stay where `threshold` puts them and the density is an outcome, of weight decay above
+   * all (signed supermasks, Koster et al., ICLR 2022). Default 'global'.
    */
-  readonly scope?: 'global' | 'layer'
+  readonly scope?: 'global' | 'layer' | 'fixed'
+  /**
+   * Where the thresholds of further coats lie. 'linear': threshold i is i times the first, which makes the level a
+   * uniform quantiser of the score. 'uniform': coat i keeps (coats - i + 1) / coats of the weights that the first one
+   * keeps. 'adaptive': c * level is the closest to the scores, in the least squares sense, over all c. Default 'linear'.
+   */
+  readonly thresholds?: 'linear' | 'uniform' | 'adaptive'
+  /** Scope 'fixed': the first threshold of a layer over its largest initial |score|. Between 0 and 1, default 0.4. */
+  readonly threshold?: number
+  /**
+   * Scope 'layer': 'uniform' gives each layer the same density; 'erk' more to small layers, (out + in + kh + kw) / (out *
+   * in * kh * kw) times a common factor (Erdos-Renyi-kernel, Evci et al., ICML 2020). Default 'uniform'.
+   */
+  readonly allocation?: 'uniform' | 'erk'
+  /** Own densities of layers, by the names of their nodes, in (0, 1]: they do not compete with the others. Default none. */
+  readonly densities?: Readonly<Record<string, number>>
+  /** Each row (the weights of one output) keeps at least so many, even below the threshold. 0..65535, default 0. */
+  readonly leastPerRow?: number
+  readonly frozen?: Frozen
   /** 'learned': a level has its score's sign. A number 0..62: signs come from this seed, and cost no bytes. Default 'learned'. */
   readonly signs?: 'learned' | number
+  /**
+   * Initial scores. 'he-normal': N(0, 2 / fan-in). 'xavier-uniform': U(-b, b), b^2 = 6 / (fan-in + fan-out).
+   * 'kaiming-uniform': U(-b, b), b^2 = 1 / fan-in, as edge-popup. Default 'he-normal'.
+   */
+  readonly init?: 'he-normal' | 'xavier-uniform' | 'kaiming-uniform'
+  /** Whether the gradient of a score is divided by the number of coats. Default false. */
+  readonly normalise?: boolean
 }
 
-export type Supermask = Required<SupermaskOptions>
+export type Supermask = Required<Omit<SupermaskOptions, 'frozen'>> & { readonly frozen: Required<Frozen> }
 
 /** Fills in defaults. @throws WhiteDwarfError E_OPTION naming the allowed range */
 export function supermask(options: SupermaskOptions = {}): Supermask {
-  const { coats = 1, density = 0.1, thresholds = 'linear', scope = 'global', signs = 'learned' } = options
-  const refuse = (name: string, allowed: string, got: unknown) => {
-    throw new WhiteDwarfError('E_OPTION', `supermask.${name} must be ${allowed}, got ${String(got)}`)
+  const mask: Supermask = {
+    coats: options.coats ?? 1,
+    density: options.density ?? 0.1,
+    scope: options.scope ?? 'global',
+    thresholds: options.thresholds ?? 'linear',
+    threshold: options.threshold ?? 0.4,
+    allocation: options.allocation ?? 'uniform',
+    densities: options.densities ?? {},
+    leastPerRow: options.leastPerRow ?? 0,
+    frozen: { pruned: 0, locked: 0, seed: 1, ...options.frozen },
+    signs: options.signs ?? 'learned',
+    init: options.init ?? 'he-normal',
+    normalise: options.normalise ?? false,
   }
-  if (coats !== 1 && coats !== 3 && coats !== 7) refuse('coats', '1, 3 or 7', coats)
-  if (!(density > 0 && density <= 1)) refuse('density', 'above 0 and at most 1', density)
-  if (thresholds !== 'linear' && thresholds !== 'uniform') refuse('thresholds', "'linear' or 'uniform'", thresholds)
-  if (scope !== 'global' && scope !== 'layer') refuse('scope', "'global' or 'layer'", scope)
-  if (signs !== 'learned' && !(Number.isInteger(signs) && signs >= 0 && signs <= 62)) {
-    refuse('signs', "'learned' or a whole number from 0 to 62", signs)
+  checkOneOf('coats', mask.coats, [1, 3, 7])
+  checkOneOf('scope', mask.scope, ['global', 'layer', 'fixed'])
+  checkOneOf('thresholds', mask.thresholds, ['linear', 'uniform', 'adaptive'])
+  checkOneOf('allocation', mask.allocation, ['uniform', 'erk'])
+  checkOneOf('init', mask.init, ['he-normal', 'xavier-uniform', 'kaiming-uniform'])
+  checkOneOf('normalise', mask.normalise, [true, false])
+  checkDensity('density', mask.density)
+  for (const [name, density] of Object.entries(mask.densities)) checkDensity(`densities['${name}']`, density)
+  const { threshold, leastPerRow, signs } = mask
+  if (!(threshold > 0 && threshold < 1)) refuse('threshold', 'above 0 and below 1', threshold)
+  if (!whole(leastPerRow, 0, 65535)) refuse('leastPerRow', 'a whole number from 0 to 65535', leastPerRow)
+  if (signs !== 'learned' && !whole(signs, 0, 62)) refuse('signs', "'learned' or a whole number from 0 to 62", signs)
+  checkFrozen(mask)
+  if (mask.allocation === 'erk' && mask.scope !== 'layer')
+    refuse('allocation', "'uniform' unless scope is 'layer'", 'erk')
+  if (mask.scope === 'fixed' && Object.keys(mask.densities).length > 0) {
+    refuse('densities', "absent where scope is 'fixed', which prescribes no density", Object.keys(mask.densities))
   }
-  return { coats, density, thresholds, scope, signs }
+  return mask
 }
 
-/** Scores of one layer and the factor that makes them comparable with other layers'. */
-export interface ScoreGroup {
-  readonly scores: Float32Array
-  readonly scale: number
-}
-
-/**
- * Thresholds on |score| * scale, ascending, such that the wanted share of all the groups' scores reaches the first. With no equal
- * scores the count is exact: the nearest whole number to density * n, at least 1.
- */
-export function chooseThresholds(groups: readonly ScoreGroup[], mask: Supermask, density = mask.density): Float32Array {
-  const n = groups.reduce((sum, g) => sum + g.scores.length, 0)
-  const keys = new Float32Array(n)
-  let at = 0
-  for (const { scores, scale } of groups) {
-    const s = Math.fround(scale)
-    for (let i = 0; i < scores.length; i++) keys[at++] = Math.abs(scores[i]) * s
+function checkFrozen({ frozen: { pruned, locked, seed }, density, scope }: Supermask): void {
+  for (const [name, share] of Object.entries({ pruned, locked })) {
+    if (!(share >= 0 && share < 1)) refuse(`frozen.${name}`, 'at least 0 and below 1', share)
   }
-  const quantile = (share: number) => kthLargest(keys, Math.min(n, Math.max(1, Math.round(share * n))))
-  const { coats } = mask
-  if (mask.thresholds === 'uniform') {
-    return Float32Array.from({ length: coats }, (_, i) => quantile((density * (coats - i)) / coats))
+  if (!Number.isInteger(seed)) refuse('frozen.seed', 'a whole number', seed)
+  if (pruned + locked >= 1) refuse('frozen', 'less than 1 in sum, so that something is left to train', pruned + locked)
+  if (scope !== 'fixed' && (density <= locked || density > 1 - pruned)) {
+    refuse('density', `above frozen.locked (${locked}) and at most 1 - frozen.pruned (${1 - pruned})`, density)
   }
-  const first = quantile(density)
-  return Float32Array.from({ length: coats }, (_, i) => first * (i + 1))
 }
 
-/**
- * The k-th largest (from 1) of non-negative numbers: their bit patterns sort like the numbers, so three histograms of 11, 11
- * and 10 bits find it exactly.
- */
-export function kthLargest(values: Float32Array, k: number): number {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  let prefix = 0
-  let above = 32
-  for (const shift of [21, 10, 0]) {
-    const width = above - shift
-    const counts = new Uint32Array(2 ** width)
-    const mask = 2 ** width - 1
-    for (let i = 0; i < bits.length; i++) {
-      if (above === 32 || bits[i] >>> above === prefix) counts[(bits[i] >>> shift) & mask]++
-    }
-    let digit = mask
-    while (k > counts[digit]) k -= counts[digit--]
-    prefix = prefix * 2 ** width + digit
-    above = shift
-  }
-  return new Float32Array(Uint32Array.of(prefix).buffer)[0]
+function checkDensity(name: string, value: number): void {
+  if (!(value > 0 && value <= 1)) refuse(name, 'above 0 and at most 1', value)
 }
 
-/** Levels of scores: |level| counts the thresholds that |score| * scale reaches; sign as the score's, or as given. */
-export function levelsFromScores(group: ScoreGroup, thresholds: Float32Array, signs?: Int8Array): Int8Array {
-  const scale = Math.fround(group.scale)
-  return Int8Array.from(group.scores, (a, i) => {
-    const key = Math.fround(Math.abs(a) * scale)
-    let level = 0
-    for (const t of thresholds) if (key >= t) level++
-    return (signs === undefined ? a < 0 : signs[i] < 0) ? -level : level
-  })
+function checkOneOf(name: string, value: unknown, allowed: readonly (string | number | boolean)[]): void {
+  if ((allowed as readonly unknown[]).includes(value)) return
+  const words = allowed.map((v) => (typeof v === 'string' ? `'${v}'` : String(v)))
+  refuse(name, `${words.slice(0, -1).join(', ')} or ${words[words.length - 1]}`, value)
 }
 
-/** The factor that gives c * levels the variance 2 / fanIn (He initialisation): sqrt(2 / (fanIn * mean(level^2))). */
-export function layerConstant(fanIn: number, sumOfSquares: number, n: number): number {
-  return Math.sqrt((2 * n) / (fanIn * Math.max(1, sumOfSquares)))
+const whole = (value: number, min: number, max: number) => Number.isInteger(value) && value >= min && value <= max
+
+function refuse(name: string, allowed: string, got: unknown): never {
+  throw new WhiteDwarfError('E_OPTION', `supermask.${name} must be ${allowed}, got ${String(got)}`)
 }

@@ -105,6 +105,13 @@ function checkGraph(graph: Graph): void {
     }
   }
   for (const { name } of [...graph.inputs, ...graph.nodes]) checkName(name)
+  for (const node of graph.nodes) {
+    if (isWeighted(node) && node.weightsOf !== undefined) {
+      throw refuse(
+        `'${node.name}' has weightsOf, which exists only in training: fold the graph, then name one tensor in both layers`,
+      )
+    }
+  }
 }
 
 function checkName(name: string): void {

@@ -10,27 +10,14 @@ import {
   inferShapes,
   isWeighted,
   type Node,
-  type Pads,
-  type Pair,
   type Shape,
   weightShape,
 } from '../graph/ir.js'
+import { rangedValues } from '../graph/ranges.js'
 import type { Fields } from './fields.js'
-import { damaged, MAX_COLS, MAX_INPUTS, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK } from './limits.js'
-import { NameCoder } from './names.js'
+import { damaged, MAX_COLS, MAX_DIM, MAX_INPUTS, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK } from './limits.js'
+import { isEarly, NodeCoder } from './nodes.js'
 import { MAX_SIGN_SEED } from './signs.js'
-
-/** Operation codes. 0 and all not listed are reserved. */
-const OPS: readonly (Node['op'] | undefined)[] = [
-  undefined,
-  'conv2d',
-  'dense',
-  'relu',
-  'maxpool',
-  'avgpool',
-  'flatten',
-  'batchnorm',
-]
 
 /** Ways of coding a level tensor; the numbers are those of the file. */
 export const MODES = ['context', 'runs'] as const
@@ -62,24 +49,22 @@ export interface Header {
   readonly ranges: Readonly<Record<string, number>>
 }
 
-const MAX_DIM = 2 ** 24
-
 export function codeHeader(f: Fields, given?: Header): Header {
   const graph = codeGraph(f, given?.graph)
   const shapes = checkedShapes(graph)
   const planes = columnPlanes(graph, shapes)
   const tensors: TensorHeader[] = []
   const layers: LayerHeader[] = []
-  const names = new Map<string, number>()
+  const names = new Set<string>()
+  const sharing = new SharingCoder()
   for (const node of graph.nodes) {
     if (!isWeighted(node)) continue
-    const giv = given?.layers[layers.length]
-    const tensor = codeTensorRef(f, giv?.tensor ?? 0, tensors.length)
     const shape = weightShape(node, shapes.get(node.inputs[0]) as Shape)
+    const tensor = sharing.code(f, shape, tensors, given?.layers[layers.length].tensor)
     if (tensor === tensors.length) {
       const t = codeTensor(f, node.name, shape, planes.get(node.name) as Plane, given?.tensors[tensor])
       if (names.has(t.name)) throw damaged(`two level tensors are called '${t.name}'`)
-      names.set(t.name, tensor)
+      names.add(t.name)
       tensors.push(t)
     } else if (tensors[tensor].shape.join() !== shape.join()) {
       throw damaged(
@@ -108,22 +93,12 @@ function codeGraph(f: Fields, given?: Graph): Graph {
   const values = inputs.map((input) => input.name)
   const nodes: Node[] = []
   const nodeCount = f.uint('nodes', given?.nodes.length ?? 0, MAX_NODES)
-  const names = new NameCoder()
-  let before = 0
+  const coder = new NodeCoder()
   for (let i = 0; i < nodeCount; i++) {
     if (f.coder.overrun) throw damaged('the header runs past the end of the file')
-    const g = given?.nodes[i]
-    const opCode = codeOp(f, before, g === undefined ? 0 : OPS.indexOf(g.op))
-    const op = OPS[opCode]
-    if (op === undefined) {
-      throw new WhiteDwarfError('E_FORMAT', `this .wd file uses operation ${opCode}, unknown here: update whitedwarf`)
-    }
-    const back = g === undefined ? 0 : values.length - 1 - values.lastIndexOf(g.inputs[0])
-    const input = values[values.length - 1 - f.near('back', back, 0, 0, values.length - 1)]
-    const name = names.code(f, op, g?.name ?? '')
-    nodes.push({ op, name, inputs: [input], ...codeAttributes(f, op, g) } as Node)
-    values.push(name)
-    before = opCode
+    const node = coder.code(f, values, given?.nodes[i])
+    nodes.push(node)
+    values.push(node.name)
   }
   const outputs: string[] = []
   const outputCount = f.near('outputs', given?.outputs.length ?? 1, 1, 1, MAX_OUTPUTS)
@@ -169,63 +144,43 @@ function codeNumbers(f: Fields, name: string, channels: number, given?: readonly
   return out
 }
 
-/** An 8-bit operation code. Its top five bits are zero for all that exist today. */
-function codeOp(f: Fields, before: number, op: number): number {
-  let node = 1
-  for (let k = 7; k >= 0; k--) {
-    const bit = ((op >>> k) & 1) === 1
-    node = node * 2 + (k >= 3 ? +f.bit(`op.high${k}`, bit, 512) : +f.bit(`op.${before}.${node}`, bit))
+/**
+ * Which tensor each weighted node uses: a new one, or that of an earlier node. In a folded stage, node after node uses the
+ * tensor of the node just one block earlier.
+ */
+class SharingCoder {
+  /** Tensors of the weighted nodes so far. */
+  private readonly used: number[] = []
+  /** How many weighted nodes back the last shared tensor was used; 0 as long as none was shared. */
+  private distance = 0
+  private shared = false
+
+  /**
+   * @param tensors those so far
+   * @param given index of the tensor to encode; tensors.length is a new one
+   * @returns the index
+   */
+  code(f: Fields, shape: Shape, tensors: readonly TensorHeader[], given?: number): number {
+    const index = this.codeIndex(f, shape, tensors, given)
+    this.used.push(index)
+    return index
   }
-  return node & 255
-}
 
-function codeAttributes(f: Fields, op: Node['op'], g: Node | undefined): object {
-  if (op === 'conv2d') {
-    const c = g?.op === op ? g : undefined
-    const channels = 1 + f.uint('channels', (c?.channels ?? 1) - 1, MAX_DIM - 1)
-    const kernel = codePair(f, 'conv.kernel', c?.kernel)
-    const stride = codePair(f, 'conv.stride', c?.stride, 1)
-    return { channels, kernel, stride, pad: codePads(f, 'conv', kernel, c?.pad) }
+  private codeIndex(f: Fields, shape: Shape, tensors: readonly TensorHeader[], given = tensors.length): number {
+    const { used } = this
+    if (used.length === 0) return 0
+    const isShared = given < tensors.length
+    if (this.distance === 0) {
+      this.shared = f.rare('shared', isShared)
+    } else {
+      const fits = tensors[used[used.length - this.distance]].shape.join() === shape.join()
+      this.shared = f.bit(`shared.${+fits}.${+this.shared}`, isShared)
+    }
+    if (!this.shared) return tensors.length
+    const back = isShared ? used.length - used.lastIndexOf(given) : 1
+    this.distance = f.near('shared.back', back, Math.max(1, this.distance), 1, used.length)
+    return used[used.length - this.distance]
   }
-  if (op === 'dense') return { units: 1 + f.uint('units', (g?.op === op ? g.units : 1) - 1, MAX_DIM - 1) }
-  if (op === 'maxpool' || op === 'avgpool') {
-    const p = g?.op === op ? g : undefined
-    const kernel = codePair(f, 'pool.kernel', p?.kernel, 2)
-    const stride: Pair = f.rare('pool.strided', p !== undefined && p.stride.join() !== kernel.join())
-      ? codePair(f, 'pool.stride', p?.stride)
-      : [kernel[0], kernel[1]]
-    return { kernel, stride, pad: codePads(f, 'pool', kernel, p?.pad) }
-  }
-  return {}
-}
-
-/** Height, then the width, which is usually the same. `usual`, where there is one, is the height to expect. */
-function codePair(f: Fields, name: string, given?: Pair, usual?: number): Pair {
-  const y = given?.[0] ?? 1
-  const height =
-    1 +
-    (usual === undefined
-      ? f.uint(`${name}.y`, y - 1, MAX_DIM - 1)
-      : f.near(`${name}.y`, y - 1, usual - 1, 0, MAX_DIM - 1))
-  const width = 1 + f.near(`${name}.x`, (given?.[1] ?? 1) - 1, height - 1, 0, MAX_DIM - 1)
-  return [height, width]
-}
-
-/** None, or as much as keeps the size of an image at stride 1, or four numbers. */
-function codePads(f: Fields, name: string, kernel: Pair, given?: Pads): Pads {
-  if (!f.bit(`${name}.padded`, given?.some((p) => p !== 0) ?? false, name === 'pool' ? 2048 : 32768))
-    return [0, 0, 0, 0]
-  const [y, x] = [(kernel[0] - 1) >> 1, (kernel[1] - 1) >> 1]
-  const same: Pads = [y, x, kernel[0] - 1 - y, kernel[1] - 1 - x]
-  if (!f.bit(`${name}.unsame`, given?.join() !== same.join(), 8192)) return same
-  const pads = [0, 1, 2, 3].map((i) => f.uint(`${name}.pad`, given?.[i] ?? 0, 65535))
-  return [pads[0], pads[1], pads[2], pads[3]]
-}
-
-/** A new tensor (index = count) nearly always. */
-function codeTensorRef(f: Fields, tensor: number, count: number): number {
-  if (count === 0 || !f.rare('shared', tensor < count)) return count
-  return f.uint('shared.index', tensor, count - 1)
 }
 
 function codeTensor(f: Fields, node: string, shape: Shape, usual: Plane, given?: TensorHeader): TensorHeader {
@@ -259,6 +214,8 @@ export interface Plane {
   readonly width: number
 }
 
+const ELEMENTWISE: readonly Node['op'][] = ['relu', 'relu6', 'batchnorm', 'add']
+
 /** How the columns of each weighted node lie: as kernels, as the planes of a flattened image, or without order. */
 export function columnPlanes(graph: Graph, shapes: ReadonlyMap<string, Shape>): Map<string, Plane> {
   // Of each value: the image that it is the flattened form of, if any.
@@ -270,7 +227,7 @@ export function columnPlanes(graph: Graph, shapes: ReadonlyMap<string, Shape>): 
     const shape = shapes.get(input) as Shape
     if (node.op === 'flatten' && shape.length === 3) {
       flattened.set(node.name, { plane: shape[1] * shape[2], width: shape[2] })
-    } else if ((node.op === 'relu' || node.op === 'batchnorm') && before !== undefined) {
+    } else if (ELEMENTWISE.includes(node.op) && before !== undefined) {
       flattened.set(node.name, before)
     } else if (node.op === 'conv2d') {
       planes.set(node.name, { plane: node.kernel[0] * node.kernel[1], width: node.kernel[1] })
@@ -281,9 +238,11 @@ export function columnPlanes(graph: Graph, shapes: ReadonlyMap<string, Shape>): 
   return planes
 }
 
-/** Ranges: of the values that weighted nodes consume, unless the model has others. */
+/** Ranges: of the values that need one, unless the model has others. Early networks: of what weighted nodes consume. */
 function codeRanges(f: Fields, graph: Graph, given?: Readonly<Record<string, number>>): Record<string, number> {
-  const consumed = new Set(graph.nodes.filter(isWeighted).map((node) => node.inputs[0]))
+  const consumed = isEarly(graph)
+    ? new Set(graph.nodes.filter(isWeighted).map((node) => node.inputs[0]))
+    : rangedValues(graph)
   const values = [...graph.inputs, ...graph.nodes].map((v) => v.name)
   const unusual = f.rare(
     'ranges.other',

@@ -6,6 +6,8 @@ export const MAX_RANK = 8
 export const MAX_INPUTS = 255
 export const MAX_NODES = 65535
 export const MAX_OUTPUTS = 255
+/** Largest size of a dimension, as in the graph (ir.ts). */
+export const MAX_DIM = 2 ** 24
 /** The decoder's state takes some 20 bytes per column. */
 export const MAX_COLS = 2 ** 22
 

@@ -51,7 +51,7 @@ export interface Model {
   readonly layers: Readonly<Record<string, LayerParams>>
   /**
    * Value name -> code of the largest |x| seen in calibration: max = 2^(code / 8 - 16), code 0..255.
-   * Present for every value that a weighted node or an average pool consumes.
+   * Present for every value that needs one (rangedValues in ranges.ts).
    */
   readonly ranges: Readonly<Record<string, number>>
 }

@@ -2,8 +2,9 @@
 import { WhiteDwarfError } from '../errors.js'
 import { codedValues } from '../format/half.js'
 import { type Folded, foldConstants, foldGraph } from '../graph/fold.js'
-import { elements, isWeighted } from '../graph/ir.js'
+import { elements } from '../graph/ir.js'
 import { type LayerParams, type LevelTensor, type Model, rangeCode } from '../graph/model.js'
+import { rangedValues } from '../graph/ranges.js'
 import { checkDataSet, type DataSet, slice } from './dataset.js'
 import { accuracy, forEachBatch, installConstants, installWeights } from './evaluate.js'
 import { Feeder } from './feeder.js'
@@ -119,7 +120,7 @@ function installModel(
   installWeights(net, { tensors })
 }
 
-/** Largest |x| of every value that a weighted node or an average pool consumes. */
+/** Largest |x| of every value that needs a range. */
 async function measureRanges(
   net: Network,
   feeder: Feeder,
@@ -127,11 +128,11 @@ async function measureRanges(
   { graph, values }: Folded,
   turns: Turns,
 ): Promise<Record<string, number>> {
-  const consumed = new Set(graph.nodes.filter((n) => isWeighted(n) || n.op === 'avgpool').map((n) => n.inputs[0]))
+  const ranged = rangedValues(graph)
   const largest = new Map<string, number>()
   const measure = (original: string) => {
     const name = values.get(original)
-    if (name === undefined || !consumed.has(name)) return
+    if (name === undefined || !ranged.has(name)) return
     const n = elements(net.shape(original)) * net.batch
     largest.set(name, Math.max(largest.get(name) ?? 0, net.mem.kernels.max_abs_f32(net.value(original).value, n)))
   }

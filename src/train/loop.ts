@@ -7,7 +7,7 @@ import type { ProgressEvent } from './progress.js'
 import { Saver } from './saver.js'
 import type { Settings } from './settings.js'
 import { createState, type TrainState } from './state.js'
-import { trainStep } from './step.js'
+import { roundFrom, trainStep } from './step.js'
 import { type Timeline, timeline } from './timeline.js'
 import type { Turns } from './turns.js'
 
@@ -25,7 +25,10 @@ export function setUp(net: Network, s: Settings): TrainState {
 export async function runLoop(state: TrainState, s: Settings, turns: Turns): Promise<void> {
   const time = timeline(s)
   const saver = new Saver(state, s, time)
-  if (s.resume !== undefined) state.weights.install()
+  if (s.resume !== undefined) {
+    state.weights.install()
+    roundFrom(state, time, state.step - 1)
+  }
   let betweenSteps = true
   try {
     for (;;) {
@@ -75,7 +78,7 @@ async function report(state: TrainState, s: Settings, time: Timeline, turns: Tur
     steps: time.steps,
     ...meter.read(s.batch),
     learningRate: time.rateAt(step - 1),
-    density: time.densityAt(step - 1),
+    density: state.weights.density(),
     secondsLeft: (clock.seconds / step) * (time.steps - step),
   }
   const measure = step % time.stepsPerEpoch === 0 && (epoch % s.testEvery === 0 || epoch === s.epochs)

@@ -1,8 +1,11 @@
-/** Scores and signs of every weighted node of a network: the supermask in training. */
-import { chooseThresholds, layerConstant, type Supermask } from '../compress/supermask.js'
+/** Scores and signs of every weight tensor of a network: the supermask in training. */
+import { layerDensities } from '../compress/densities.js'
+import { drawFrozen, layerConstant } from '../compress/levels.js'
+import type { Supermask } from '../compress/supermask.js'
+import { FIRST_NOT_FINITE, type MagnitudeCounts, thresholdsFrom, thresholdsKeeping } from '../compress/thresholds.js'
 import { WhiteDwarfError } from '../errors.js'
 import { seededSigns } from '../format/signs.js'
-import type { Rng } from '../rng.js'
+import { Rng } from '../rng.js'
 import type { Network, WeightBuffers } from './network.js'
 import type { TrainedNetwork, TrainedTensor } from './trained.js'
 import type { Parameter, TrainableWeights } from './weights.js'
@@ -11,10 +14,17 @@ interface MaskedTensor {
   readonly weights: WeightBuffers
   readonly scores: number
   readonly levels: number
-  /** Address of i8 signs; 0 when they are learned. */
+  /** Address of i8 signs; 0 when all are learned. */
   readonly signs: number
+  /** Address of i8 states (-1 pruned, 0 free, 1 locked); 0 when nothing is frozen. */
+  readonly frozen: number
+  readonly locked: number
   /** Makes scores of layers of different fan-in comparable. */
   readonly scale: number
+  /** Scope 'fixed': the first threshold. */
+  readonly threshold: number
+  /** Address of the thresholds, `coats` words; shared by tensors that compete. */
+  readonly thresholds: number
   constant: number
 }
 
@@ -24,39 +34,36 @@ export class MaskedWeights implements TrainableWeights {
   readonly parameters: readonly Parameter[]
   private readonly net: Network
   private readonly mask: Supermask
-  /** Address of the thresholds of each tensor: `coats` words. */
-  private readonly thresholds: number[]
+  /** Tensors whose scores compete with each other. */
+  private readonly groups: readonly (readonly MaskedTensor[])[]
+  /** Address of counters of magnitudes, 32768 and 65536 u32 (assembly/train/magnitudes.ts). */
+  private readonly counters: number
 
-  /** Scores start as He-normal numbers. */
+  /** @throws WhiteDwarfError E_OPTION when `densities` names a node that has no weights of its own */
   constructor(net: Network, mask: Supermask, rng: Rng) {
     const { mem } = net
     this.net = net
     this.mask = mask
-    this.tensors = net.weighted.map((weights) => ({
-      weights,
-      scores: mem.words(weights.n),
-      levels: mem.bytes(weights.n),
-      signs: mask.signs === 'learned' ? 0 : mem.bytes(weights.n),
-      scale: mask.scope === 'global' ? Math.sqrt(weights.fanIn) : 1,
-      constant: 1,
-    }))
+    checkNames(net, mask)
+    this.counters = mem.words(32768 + 65536)
+    const frozenRng = new Rng(mask.frozen.seed)
+    const competing = mem.words(mask.coats)
+    this.tensors = net.weighted.map((weights) => {
+      const alone = mask.scope !== 'global' || Object.hasOwn(mask.densities, weights.name)
+      return createTensor(net, weights, mask, alone ? mem.words(mask.coats) : competing, rng, frozenRng)
+    })
     this.parameters = this.tensors.map((t) => ({
       values: t.scores,
       gradient: t.weights.grad,
       n: t.weights.n,
       signs: t.signs,
       get scale() {
-        return t.constant
+        return mask.normalise ? t.constant / mask.coats : t.constant
       },
     }))
-    this.thresholds = this.tensors.map(() => mem.words(mask.coats))
-    for (const t of this.tensors) {
-      const { n, fanIn, shape } = t.weights
-      const spread = Math.sqrt(2 / fanIn)
-      const scores = mem.f32(t.scores, n)
-      for (let i = 0; i < n; i++) scores[i] = rng.normal() * spread
-      if (mask.signs !== 'learned') mem.i8(t.signs, n).set(seededSigns(shape, mask.signs))
-    }
+    this.groups = [...new Set(this.tensors.map((t) => t.thresholds))].map((thresholds) =>
+      this.tensors.filter((t) => t.thresholds === thresholds),
+    )
   }
 
   /**
@@ -64,37 +71,53 @@ export class MaskedWeights implements TrainableWeights {
    * @throws WhiteDwarfError E_DATA when scores are no longer finite
    */
   refresh(density: number): void {
+    const { net, mask } = this
+    const densities = layerDensities(net.weighted, mask, density)
+    for (const group of this.groups) {
+      const counts = this.count(group)
+      const kept = group.reduce((sum, t) => sum + densities[this.tensors.indexOf(t)] * t.weights.n - t.locked, 0)
+      const thresholds =
+        mask.scope === 'fixed'
+          ? thresholdsFrom(counts, mask, group[0].threshold)
+          : thresholdsKeeping(counts, mask, kept)
+      net.mem.f32(group[0].thresholds, mask.coats).set(thresholds)
+    }
+  }
+
+  /** Counts the magnitudes of tensors together. The counters are good until the next call. */
+  private count(tensors: readonly MaskedTensor[]): MagnitudeCounts {
     const { mem } = this.net
-    const groups = this.tensors.map((t) => ({ scores: mem.f32(t.scores, t.weights.n), scale: t.scale }))
-    if (!groups.every((g) => g.scores.every(Number.isFinite))) {
+    const [first, second] = [this.counters, this.counters + 4 * 32768]
+    const upper = mem.u32(first, 32768).fill(0)
+    for (const t of tensors) mem.kernels.count_magnitudes(t.scores, t.weights.n, t.scale, t.frozen, first)
+    if (upper.subarray(FIRST_NOT_FINITE).some((n) => n > 0)) {
       throw new WhiteDwarfError(
         'E_DATA',
         'the training diverged (scores are no longer finite): lower the learning rate',
       )
     }
-    const global = this.mask.scope === 'global' ? chooseThresholds(groups, this.mask, density) : undefined
-    this.thresholds.forEach((p, i) => {
-      mem.f32(p, this.mask.coats).set(global ?? chooseThresholds([groups[i]], this.mask, density))
-    })
+    const lower = (prefix: number) => {
+      const counts = mem.u32(second, 65536).fill(0)
+      for (const t of tensors) mem.kernels.count_within(t.scores, t.weights.n, t.scale, t.frozen, prefix, second)
+      return counts
+    }
+    return { upper, lower }
   }
 
   /** Levels from scores, and weights from levels. */
   apply(): void {
     const { kernels } = this.net.mem
-    this.tensors.forEach((t, i) => {
-      const { n, fanIn, weights } = t.weights
-      const squares = kernels.levels_from_scores(
-        t.scores,
-        n,
-        t.scale,
-        this.thresholds[i],
-        this.mask.coats,
-        t.signs,
-        t.levels,
-      )
+    const { coats, leastPerRow } = this.mask
+    for (const t of this.tensors) {
+      const { n, fanIn, shape, weights } = t.weights
+      let squares = kernels.levels_from_scores(t.scores, n, t.scale, t.thresholds, coats, t.signs, t.levels)
+      if (t.frozen !== 0) squares = kernels.freeze_levels(t.scores, n, t.signs, t.frozen, t.levels)
+      if (leastPerRow > 0) {
+        squares += kernels.fill_rows(t.scores, shape[0], n / shape[0], leastPerRow, t.signs, t.frozen, t.levels)
+      }
       t.constant = Math.fround(layerConstant(fanIn, squares, n))
       kernels.weights_from_levels(t.levels, n, t.constant, weights)
-    })
+    }
   }
 
   install(): void {
@@ -127,4 +150,69 @@ export class MaskedWeights implements TrainableWeights {
     })
     return { tensors: Object.fromEntries(this.tensors.map((t) => [t.weights.name, copy(t)])) }
   }
+
+  /** Share of all levels that are not zero, as `apply` left them. */
+  density(): number {
+    const { kernels } = this.net.mem
+    const all = this.tensors.reduce((sum, { weights }) => sum + weights.n, 0)
+    return this.tensors.reduce((sum, t) => sum + kernels.count_nonzero_i8(t.levels, t.weights.n), 0) / all
+  }
+}
+
+function checkNames(net: Network, mask: Supermask): void {
+  const names = net.weighted.map((w) => w.name)
+  const unknown = Object.keys(mask.densities).find((name) => !names.includes(name))
+  if (unknown === undefined) return
+  throw new WhiteDwarfError(
+    'E_OPTION',
+    `supermask.densities names '${unknown}', which has no weights of its own; those that have: ${names.join(', ')}`,
+  )
+}
+
+function createTensor(
+  net: Network,
+  weights: WeightBuffers,
+  mask: Supermask,
+  thresholds: number,
+  rng: Rng,
+  frozenRng: Rng,
+): MaskedTensor {
+  const { mem } = net
+  const { n, fanIn, shape } = weights
+  const isFrozen = mask.frozen.pruned + mask.frozen.locked > 0
+  const tensor = {
+    weights,
+    scores: mem.words(n),
+    levels: mem.bytes(n),
+    signs: mask.signs !== 'learned' || isFrozen ? mem.bytes(n) : 0,
+    frozen: isFrozen ? mem.bytes(n) : 0,
+    scale: mask.scope === 'global' ? Math.sqrt(fanIn) : 1,
+    thresholds,
+    constant: 1,
+  }
+  const scores = mem.f32(tensor.scores, n)
+  const draw = scoreGenerator(mask, weights, rng)
+  for (let i = 0; i < n; i++) scores[i] = draw()
+  let locked = 0
+  if (isFrozen) {
+    const drawn = drawFrozen(n, mask.frozen, frozenRng)
+    mem.i8(tensor.frozen, n).set(drawn.frozen)
+    mem.i8(tensor.signs, n).set(drawn.signs)
+    locked = drawn.frozen.filter((f) => f > 0).length
+  }
+  if (mask.signs !== 'learned') mem.i8(tensor.signs, n).set(seededSigns(shape, mask.signs))
+  const largest = scores.reduce((max, a) => Math.max(max, Math.abs(a)), 0)
+  return { ...tensor, locked, threshold: mask.threshold * largest }
+}
+
+/** Initial scores, see SupermaskOptions.init. */
+function scoreGenerator({ init }: Supermask, { n, fanIn, shape }: WeightBuffers, rng: Rng): () => number {
+  if (init === 'he-normal') {
+    const spread = Math.sqrt(2 / fanIn)
+    return () => rng.normal() * spread
+  }
+  // A kernel position belongs to all inputs and all outputs of its channel: fan-out is out * kh * kw.
+  const fanOut = n / shape[1]
+  const bound = init === 'xavier-uniform' ? Math.sqrt(6 / (fanIn + fanOut)) : Math.sqrt(1 / fanIn)
+  return () => (2 * rng.float() - 1) * bound
 }

@@ -16,6 +16,13 @@ export interface TrainOptions {
   /** 'none' trains plain f32 weights: a teacher, or a dense network to compare with. It cannot be exported. */
   readonly supermask?: SupermaskOptions | 'none'
 
+  /**
+   * Precision that activations are rounded to in the forward pass from `roundFrom` on, so that the network learns to live
+   * with it: 'int8' or an FP8 format such as 'e4m3'. Default 'f32': no rounding.
+   */
+  readonly activations?: 'f32' | 'int8' | 'e4m3' | 'e5m2' | 'e3m4' | 'e2m5'
+  /** Share of all steps before the rounding of activations begins. 0..1, default 0.5. */
+  readonly roundFrom?: number
   /** Passes over the training set. 1..10000, default 20. */
   readonly epochs?: number
   /** Examples per step. 2..4096, default 128. Examples beyond the last full batch of an epoch wait for another one. */

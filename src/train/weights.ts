@@ -22,6 +22,8 @@ export interface TrainableWeights {
   refresh(density: number): void
   /** Writes the network's weights into memory. */
   apply(): void
+  /** Share of the weights that are not zero, as `apply` left them. */
+  density(): number
   /** What the memory does not hold of the weights' state. */
   numbers: readonly number[]
   /** Lets the network compute with the weights that memory and numbers hold. */

@@ -357,6 +357,10 @@ describe('a whole session: train, inspect, run', () => {
     expect(inspected.bytes).toBe(report.bytes)
     expect(inspected.fp32Bytes).toBe(4 * (784 * 32 + 32 * 10 + 32 + 10))
     expect(inspected.weights).toBe(784 * 32 + 320)
+    expect(inspected.forms.file.bytes).toBe(report.bytes)
+    expect(inspected.forms.file.share).toBeCloseTo(report.bytes / report.fp32Bytes, 12)
+    expect(inspected.forms.entropy.bytes).toBeLessThan(inspected.forms.runLength.bytes)
+    expect(inspected.forms.runLength.bytes).toBeLessThan(inspected.forms.programs.bytes)
     const { total, ...parts } = inspected.parts
     expect(Object.values(parts as Record<string, number>).reduce((a, b) => a + b, 0)).toBeCloseTo(total, 6)
     expect(inspected.tensors.map((t: { shape: number[] }) => t.shape)).toEqual([
@@ -385,6 +389,7 @@ describe('a whole session: train, inspect, run', () => {
     }
 
     const text = cli(['inspect', out]).stdout
+    expect(text).toMatch(/zero runs in Golomb-Rice code, and constants +[\d,]+ +\d\.\d{3} +\d+\.\d\d %/)
     expect(text).toContain(`${report.bytes.toLocaleString('en-US')} bytes`)
     expect(cli(['run', out, '--data', 'data/mnist', '--quiet']).stdout).toMatch(/10,000 images: [\d.]+ % right/)
   })

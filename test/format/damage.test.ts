@@ -158,6 +158,20 @@ describe('models that the format cannot hold', () => {
     ['a missing layer', { ...MODEL, layers: {} }, /no entry/],
     ['a range of an unknown value', { ...MODEL, ranges: { nobody: 3 } }, /nobody/],
     ['a range that is no code', { ...MODEL, ranges: { input: 256 } }, /256/],
+    [
+      'weights shared by node',
+      {
+        ...denseModel(30, 30, 3, randomLevels(new Rng(1), 900, 3, 0.2)),
+        graph: {
+          ...MODEL.graph,
+          nodes: [
+            { op: 'dense', name: 'fc1', inputs: ['input'], units: 30 },
+            { op: 'dense', name: 'fc2', inputs: ['fc1'], units: 30, weightsOf: 'fc1' },
+          ],
+        },
+      },
+      /'fc2' has weightsOf.*fold the graph/,
+    ],
     ["signs that are not the seed's", { ...MODEL, tensors: { fc1: { ...MODEL.tensors.fc1, signSeed: 3 } } }, /sign/],
   ]
   it.each(broken)('refuses %s', (_, model, message) => {

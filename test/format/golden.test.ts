@@ -10,7 +10,7 @@ import { expect, it } from 'vitest'
 import { decodeModel, encodeModel, type Mode, readWd } from '../../src/format.js'
 import type { Model } from '../../src/graph/model.js'
 import { Rng } from '../../src/rng.js'
-import { denseModel, randomGraph, randomLevels, randomModel } from './models.js'
+import { denseModel, FOLDED_CHAIN, foldedChain, foldedModel, randomGraph, randomLevels, randomModel } from './models.js'
 
 const FOLDER = new URL('./golden/', import.meta.url)
 const HASHES = new URL('./golden/hashes.json', import.meta.url)
@@ -24,9 +24,9 @@ function hashOf(model: Model): string {
 }
 
 function examples(): Record<string, { model: Model; mode?: Mode }> {
-  const network = (seed: number) => {
+  const network = (seed: number, later = false) => {
     const rng = new Rng(seed)
-    return randomModel(rng, randomGraph(rng, 12))
+    return randomModel(rng, randomGraph(rng, later ? 20 : 12, later))
   }
   return {
     'dense-context': { model: denseModel(40, 60, 3, randomLevels(new Rng(1), 2400, 3, 0.1)), mode: 'context' },
@@ -36,6 +36,10 @@ function examples(): Record<string, { model: Model; mode?: Mode }> {
     'network-b': { model: network(12) },
     'network-c': { model: network(13), mode: 'context' },
     'network-d': { model: network(14), mode: 'runs' },
+    'later-a': { model: network(21, true) },
+    'later-b': { model: network(22, true), mode: 'runs' },
+    'later-c': { model: network(23, true), mode: 'context' },
+    'folded-blocks': { model: foldedModel(foldedChain(), FOLDED_CHAIN) },
   }
 }
 
@@ -56,7 +60,7 @@ const hashes: Record<string, string> = JSON.parse(readFileSync(HASHES, 'utf8'))
 
 it('there are golden files', () => {
   expect(files.map((file) => file.slice(0, -3)).sort()).toStrictEqual(Object.keys(hashes).sort())
-  expect(files.length).toBeGreaterThanOrEqual(7)
+  expect(files.length).toBeGreaterThanOrEqual(11)
 })
 
 it.each(files)('%s', (file) => {

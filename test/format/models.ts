@@ -1,4 +1,5 @@
 /** Random networks for the format tests: every operation, odd attributes and names, degenerate levels. */
+import { isEarly } from '../../src/format/nodes.js'
 import { quantiseHalf, quantiseUniform, seededSigns } from '../../src/format.js'
 import {
   type Graph,
@@ -10,7 +11,9 @@ import {
   weightShape,
 } from '../../src/graph/ir.js'
 import type { CodedArray, LayerParams, LevelTensor, Model } from '../../src/graph/model.js'
-import type { Rng } from '../../src/rng.js'
+import { CanonicalNames } from '../../src/graph/names.js'
+import { rangedValues } from '../../src/graph/ranges.js'
+import { Rng } from '../../src/rng.js'
 
 const NAMES = [
   '',
@@ -66,7 +69,37 @@ function randomNode(rng: Rng, name: string, input: string, x: Shape): Node {
   }
 }
 
-export function randomGraph(rng: Rng, size: number): Graph {
+/** Operations that came after the first release, where the shape allows. */
+function laterNode(rng: Rng, name: string, from: string, shapes: ReadonlyMap<string, Shape>): Node {
+  const x = shapes.get(from) as Shape
+  const base = { name, inputs: [from] }
+  const divisors = Array.from({ length: x[0] }, (_, i) => i + 1).filter((n) => x[0] % n === 0)
+  const kind = x.length === 3 ? rng.below(5) : rng.below(2)
+  if (kind === 0) return { op: 'relu6', ...base }
+  if (kind === 1) {
+    const same = [...shapes].filter(([, shape]) => shape.join() === x.join()).map(([other]) => other)
+    return { op: 'add', name, inputs: rng.below(2) ? [from, pick(rng, same)] : [pick(rng, same), from] }
+  }
+  if (kind === 2) return { op: 'padchannels', ...base, before: rng.below(4), after: rng.below(4) }
+  if (kind === 3) {
+    const height = pick(rng, divisors)
+    return { op: 'transpose', ...base, height, width: x[0] / height }
+  }
+  const groups = pick(rng, divisors)
+  const channels = groups * (1 + rng.below(3))
+  const conv = {
+    op: 'conv2d',
+    ...base,
+    channels,
+    kernel: [2, 2],
+    stride: [1 + rng.below(2), 1],
+    pad: [1, 1, 0, 0],
+  } as const
+  return groups > 1 ? { ...conv, groups } : conv
+}
+
+/** @param later whether operations of later releases occur */
+export function randomGraph(rng: Rng, size: number, later = rng.below(2) === 1): Graph {
   const names = [...NAMES]
   rng.shuffle(names as unknown as number[])
   const odd = rng.below(2) === 1
@@ -82,7 +115,10 @@ export function randomGraph(rng: Rng, size: number): Graph {
     const values = [...shapes.keys()]
     const from = rng.below(4) ? values[values.length - 1] : pick(rng, values)
     const name = odd && names.length > 0 ? (names.pop() as string) : `node${i}`
-    const node = randomNode(rng, name, from, shapes.get(from) as Shape)
+    const node =
+      later && rng.below(2)
+        ? laterNode(rng, name, from, shapes)
+        : randomNode(rng, name, from, shapes.get(from) as Shape)
     nodes.push(node)
     shapes.set(name, inferShapes({ inputs, nodes, outputs: [name] }).get(name) as Shape)
   }
@@ -139,8 +175,11 @@ export function randomModel(rng: Rng, graph: Graph): Model {
     }
     layers.push([node.name, { tensor: name, scale: randomArray(rng, shape[0]), bias: randomArray(rng, shape[0]) }])
   }
-  const consumed = graph.nodes.filter(isWeighted).map((node) => node.inputs[0])
-  const ranged = rng.below(3) ? consumed : [...shapes.keys()].filter(() => rng.below(2) === 1)
+  const usual = isEarly(graph)
+    ? new Set(graph.nodes.filter(isWeighted).map((node) => node.inputs[0]))
+    : rangedValues(graph)
+  const like = rng.below(3) > 0
+  const ranged = [...shapes.keys()].filter((value) => (like ? usual.has(value) : rng.below(2) === 1))
   const ranges = ranged.map((name) => [name, rng.below(256)] as const)
   return { graph, tensors: fromEntries(tensors), layers: fromEntries(layers), ranges: fromEntries(ranges) }
 }
@@ -162,3 +201,99 @@ export function denseModel(rows: number, cols: number, maxLevel: 1 | 3 | 7, leve
     ranges: { input: 128 },
   }
 }
+
+const IMAGE = { name: 'image', shape: [3, 32, 32], scale: [1 / 255], offset: [0] } as const
+type Unnamed<N> = N extends Node ? Omit<N, 'name' | 'inputs'> : never
+
+/** Nodes with canonical names. */
+class Nodes {
+  readonly nodes: Node[] = []
+  private readonly names = new CanonicalNames()
+
+  add({ op, ...attributes }: Unnamed<Node>, ...inputs: string[]): string {
+    const name = this.names.next(op)
+    this.nodes.push({ op, name, inputs, ...attributes } as Node)
+    return name
+  }
+
+  conv(from: string, channels: number, stride = 1): string {
+    return this.add({ op: 'conv2d', channels, kernel: [3, 3], stride: [stride, stride], pad: [1, 1, 1, 1] }, from)
+  }
+
+  head(from: string, classes: number): Graph {
+    const pooled = this.add({ op: 'avgpool', kernel: [8, 8], stride: [8, 8], pad: [0, 0, 0, 0] }, from)
+    const output = this.add({ op: 'dense', units: classes }, this.add({ op: 'flatten' }, pooled))
+    return { inputs: [IMAGE], nodes: this.nodes, outputs: [output] }
+  }
+}
+
+/**
+ * ResNet for 32 x 32 images: 20 layers with parameter-free shortcuts for three blocks a stage
+ * (He et al. 2016, section 4.2), batch normalisation folded.
+ */
+export function resnet(blocks: number): Graph {
+  const net = new Nodes()
+  let x = net.add({ op: 'relu' }, net.conv('image', 16))
+  for (const channels of [16, 32, 64]) {
+    for (let block = 0; block < blocks; block++) {
+      const down = channels > 16 && block === 0
+      const middle = net.add({ op: 'relu' }, net.conv(x, channels, down ? 2 : 1))
+      const last = net.conv(middle, channels)
+      if (down) {
+        const small = net.add({ op: 'maxpool', kernel: [1, 1], stride: [2, 2], pad: [0, 0, 0, 0] }, x)
+        x = net.add({ op: 'padchannels', before: channels / 4, after: channels / 4 }, small)
+      }
+      x = net.add({ op: 'relu' }, net.add({ op: 'add' }, last, x))
+    }
+  }
+  return net.head(x, 10)
+}
+
+/** A random model over a graph of which weighted nodes use their own tensor, or that of the earlier node in `tensorOf`. */
+export function foldedModel(graph: Graph, tensorOf: ReadonlyMap<string, string>): Model {
+  const rng = new Rng(1)
+  const shapes = inferShapes(graph)
+  const tensors: Record<string, LevelTensor> = {}
+  const layers: Record<string, LayerParams> = {}
+  for (const node of graph.nodes.filter(isWeighted)) {
+    const shape = weightShape(node, shapes.get(node.inputs[0]) as Shape)
+    const tensor = tensorOf.get(node.name) ?? node.name
+    if (tensor === node.name) {
+      const levels = randomLevels(
+        rng,
+        shape.reduce((a, b) => a * b, 1),
+        1,
+        0.1,
+      )
+      tensors[tensor] = { shape, maxLevel: 1, levels }
+    }
+    const constants = () =>
+      quantiseUniform(
+        Float32Array.from({ length: shape[0] }, () => rng.normal()),
+        4,
+      )
+    layers[node.name] = { tensor, scale: constants(), bias: constants() }
+  }
+  const ranged = rangedValues(graph)
+  const ranges = Object.fromEntries([...shapes.keys()].filter((v) => ranged.has(v)).map((v) => [v, 140]))
+  return { graph, tensors, layers, ranges }
+}
+
+/** Three residual blocks of depthwise and 1 x 1 convolutions, of which the last two use the weights of the first. */
+export function foldedChain(): Graph {
+  const net = new Nodes()
+  let x = net.conv('image', 8, 4)
+  for (let block = 0; block < 3; block++) {
+    const deep = { op: 'conv2d', channels: 8, kernel: [3, 3], stride: [1, 1], pad: [1, 1, 1, 1], groups: 8 } as const
+    const mix = { op: 'conv2d', channels: 8, kernel: [1, 1], stride: [1, 1], pad: [0, 0, 0, 0] } as const
+    x = net.add({ op: 'add' }, net.add(mix, net.add({ op: 'relu6' }, net.add(deep, x))), x)
+  }
+  return net.head(x, 4)
+}
+
+export const FOLDED_CHAIN: ReadonlyMap<string, string> = new Map([
+  ['conv4', 'conv2'],
+  ['conv5', 'conv3'],
+  ['conv6', 'conv2'],
+  ['conv7', 'conv3'],
+])

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { decodeModel, encodeModel, entropyBits, type Mode, readWd, tensorBytes } from '../../src/format.js'
 import type { Model } from '../../src/graph/model.js'
 import { Rng } from '../../src/rng.js'
-import { denseModel, randomGraph, randomLevels, randomModel } from './models.js'
+import { denseModel, foldedModel, randomGraph, randomLevels, randomModel, resnet } from './models.js'
 
 describe('round trip', () => {
   it('gives back any model, and the same bytes when encoded again', () => {
@@ -131,6 +131,17 @@ describe('what a file says of itself', () => {
     const { size } = readWd(encodeModel(plain))
     expect(size.header).toBeLessThan(24)
     expect(size.frame).toBeLessThanOrEqual(6)
+  })
+
+  it('learns residual blocks: 50 bytes for ResNet-20, then a quarter of a byte for each further block', () => {
+    const headerOf = (blocks: number, tensorOf = new Map<string, string>()) =>
+      readWd(encodeModel(foldedModel(resnet(blocks), tensorOf), { mode: 'runs' })).size.header
+    const resnet20 = headerOf(3)
+    expect(resnet20).toBeLessThan(50)
+    expect(headerOf(18) - resnet20).toBeLessThan(45 / 4)
+    // Convolutions 2 to 19 are two a block: in each stage the third block uses the weights of the second.
+    const folded = new Map([4, 5, 10, 11, 16, 17].map((i) => [`conv${i + 2}`, `conv${i}`]))
+    expect(headerOf(3, folded) - resnet20).toBeLessThan(4)
   })
 
   it('keeps optional sections and refuses required ones that it does not know', () => {

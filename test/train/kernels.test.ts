@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { fp8Format, gridWords, INT8 } from '../../src/kernels/grid.js'
 import { GEMM_SCRATCH_BYTES } from '../../src/kernels/ref/gemm.js'
 import type { KernelRow } from '../../src/kernels/row.js'
 import { kernelTable } from '../../src/kernels/table.js'
@@ -299,32 +300,65 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
       check(module, row('swap_f32'), n, (layout) => ({
         args: [normals(layout, 6 * n), layout.reserve(24 * n), 2, 3, n],
       }))
+      for (const [grid, scale] of [
+        [INT8, 40],
+        [fp8Format('e4m3'), 200],
+        [fp8Format('e5m2'), 1e-4],
+      ] as const) {
+        check(module, row('round_f32'), n, (layout) => {
+          const words = layout.u32(Array.from(new Uint32Array(gridWords(grid, false, false).slice().buffer)))
+          return { args: [normals(layout, n), n, scale, 1 / scale, words] }
+        })
+      }
       check(module, row('max_abs_f32'), n, (layout) => ({ args: [normals(layout, n), n] }))
-      const signs = (layout: Layout) => layout.i8(Array.from({ length: n }, () => (layout.rng.below(2) ? 1 : -1)))
+    })
+
+    it(`supermask kernels equal their references, ${n} scores`, () => {
+      const trits = (layout: Layout) => layout.i8(Array.from({ length: n }, () => layout.rng.below(3) - 1))
       for (const signed of [false, true]) {
+        const signs = (layout: Layout) => (signed ? trits(layout) : 0)
         for (const [decay, keep] of [
           [1e-3, 1],
           [0, 0.99],
         ]) {
           check(module, row('sgd_f32'), n, (layout) => {
             const [p, gradient, v] = [1, 2, 3].map(() => normals(layout, n))
-            return { args: [p, gradient, v, n, 0.1, 0.9, decay, keep, 0.37, signed ? signs(layout) : 0] }
+            return { args: [p, gradient, v, n, 0.1, 0.9, decay, keep, 0.37, signs(layout)] }
           })
         }
         check(module, row('adamw_f32'), n, (layout) => {
           const [p, gradient, m] = [1, 2, 3].map(() => normals(layout, n))
           const v = layout.f32(Array.from({ length: n }, () => layout.rng.float()))
           const step = [0.01, 0.9, 0.999, 1.7, 1e-8]
-          return { args: [p, gradient, m, v, n, ...step, 0.999, 0.37, signed ? signs(layout) : 0] }
+          return { args: [p, gradient, m, v, n, ...step, 0.999, 0.37, signs(layout)] }
         })
         for (const coats of [1, 3, 7]) {
           check(module, row('levels_from_scores'), n, (layout) => {
             const thresholds = layout.f32(Array.from({ length: coats }, (_, i) => 0.3 * (i + 1)))
-            return {
-              args: [normals(layout, n), n, 1.3, thresholds, coats, signed ? signs(layout) : 0, layout.reserve(n)],
-            }
+            return { args: [normals(layout, n), n, 1.3, thresholds, coats, signs(layout), layout.reserve(n)] }
           })
         }
+        check(module, row('freeze_levels'), n, (layout) => ({
+          args: [normals(layout, n), n, signs(layout), trits(layout), trits(layout)],
+        }))
+        for (const least of [0, 1, 3]) {
+          check(module, row('fill_rows'), n, (layout) => {
+            const [rows, cols] = [3, n]
+            // Few different scores, so that rows hold equal ones.
+            const scores = layout.f32(Array.from({ length: rows * cols }, () => layout.rng.below(5) - 2))
+            const given = signed ? layout.i8(Array.from({ length: rows * cols }, () => layout.rng.below(3) - 1)) : 0
+            const frozen = layout.i8(Array.from({ length: rows * cols }, () => layout.rng.below(3) - 1))
+            const levels = layout.i8(Array.from({ length: rows * cols }, () => (layout.rng.below(20) === 0 ? 1 : 0)))
+            return { args: [scores, rows, cols, least, given, signed ? frozen : 0, levels] }
+          })
+        }
+        check(module, row('count_magnitudes'), n, (layout) => ({
+          args: [normals(layout, n), n, 1.7, signs(layout), layout.u32(new Array(32768).fill(0))],
+        }))
+        check(module, row('count_within'), n, (layout) => {
+          const scores = layout.f32(Array.from({ length: n }, () => 1.5 + layout.rng.float() / 64))
+          return { args: [scores, n, 1, signs(layout), 0x3fc0, layout.u32(new Array(65536).fill(0))] }
+        })
       }
       check(module, row('count_nonzero_i8'), n, (layout) => ({
         args: [layout.i8(Array.from({ length: n }, (_, i) => (i % 3) - 1)), n],
@@ -345,6 +379,16 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
       }))
     })
   }
+
+  it('counts scores that are not finite above all others, and inside the counters', () => {
+    const f32 = new Float32Array(module.memory.buffer)
+    const u32 = new Uint32Array(module.memory.buffer)
+    f32.set([Number.NaN, -Number.NaN, Number.POSITIVE_INFINITY, 3e38, 1, Number.NEGATIVE_INFINITY], 4096 / 4)
+    u32.fill(0, 8192 / 4, 8192 / 4 + 32769)
+    module.exports.count_magnitudes(4096, 6, 2, 0, 8192)
+    expect(u32.subarray(8192 / 4 + 0x7f80, 8192 / 4 + 0x8000).reduce((a, b) => a + b, 0)).toBe(5)
+    expect(u32[8192 / 4 + 32768]).toBe(0)
+  })
 
   it('transpose_f32 equals its reference', () => {
     for (const [blocks, rows, cols] of [

@@ -1,7 +1,7 @@
 /** whitedwarf inspect: what is in a model file, and what each part costs. */
-import { decodeModel, readWd, tensorBytes } from '../../format.js'
+import { type FormSize, modelSizes, type TensorSize } from '../../compress.js'
+import { readWd } from '../../format.js'
 import { isWeighted } from '../../graph/ir.js'
-import type { LevelTensor } from '../../graph/model.js'
 import type { Command, CommandContext } from '../command.js'
 import { modelArgument, readInput } from '../files.js'
 import { grouped, percent, plainTable } from '../text.js'
@@ -14,16 +14,10 @@ interface LayerReport {
   readonly tensor: string
 }
 
-interface TensorReport {
-  readonly name: string
-  readonly shape: readonly number[]
-  readonly weights: number
-  readonly nonZeros: number
+interface TensorReport extends Omit<TensorSize, 'histogram'> {
   readonly density: number
-  readonly maxLevel: number
   /** How often each level occurs, zero included. */
   readonly histogram: Readonly<Record<string, number>>
-  readonly signs: 'stored' | 'seeded'
   readonly coding: string
   /** Coded size; fractional, because the tensors share one arithmetic-coded stream. */
   readonly bytes: number
@@ -32,18 +26,14 @@ interface TensorReport {
 
 export function inspectModel(bytes: Uint8Array) {
   const file = readWd(bytes)
-  const model = decodeModel(bytes)
-  const coded = new Map(tensorBytes(bytes).map((t) => [t.name, t.bytes]))
-  const tensors = file.tensors.map(({ name, mode }) =>
-    tensorReport(name, mode, model.tensors[name], coded.get(name) as number),
-  )
+  const sizes = modelSizes(bytes)
+  const tensors = file.tensors.map(({ mode }, i) => tensorReport(sizes.tensors[i], mode))
   const layers = file.graph.nodes.filter(isWeighted).map((node): LayerReport => {
     const { tensor } = file.layers[node.name]
-    return { name: node.name, op: node.op, shape: model.tensors[tensor].shape, tensor }
+    const { shape } = tensors.find((t) => t.name === tensor) as TensorReport
+    return { name: node.name, op: node.op, shape, tensor }
   })
-  // A float32 file holds every layer's weights (folded layers once) and one bias per output channel.
-  const weights = tensors.reduce((sum, t) => sum + t.weights, 0)
-  const fp32Bytes = 4 * (weights + layers.reduce((sum, layer) => sum + layer.shape[0], 0))
+  const { weights, nonZeros, originalWeights, fp32Bytes, constantBytes, forms } = sizes
   return {
     version: file.version,
     bytes: bytes.length,
@@ -58,31 +48,34 @@ export function inspectModel(bytes: Uint8Array) {
       shape: file.shapes.get(node.name) ?? [],
     })),
     weights,
-    nonZeros: tensors.reduce((sum, t) => sum + t.nonZeros, 0),
+    nonZeros,
+    originalWeights,
+    constantBytes,
+    forms,
     layers,
     tensors,
   }
 }
 
-function tensorReport(name: string, coding: string, tensor: LevelTensor, bytes: number): TensorReport {
-  const histogram: Record<string, number> = {}
-  for (let level = -tensor.maxLevel; level <= tensor.maxLevel; level++) histogram[`${level}`] = 0
-  for (const level of tensor.levels) histogram[`${level}`]++
-  const weights = tensor.levels.length
-  const nonZeros = weights - histogram[0]
+function tensorReport(size: TensorSize, coding: string): TensorReport {
+  const { weights, nonZeros, maxLevel, histogram, bits } = size
   return {
-    name,
-    shape: tensor.shape,
-    weights,
-    nonZeros,
+    ...size,
+    histogram: Object.fromEntries(histogram.map((count, i) => [`${i - maxLevel}`, count])),
     density: nonZeros / weights,
-    maxLevel: tensor.maxLevel,
-    histogram,
-    signs: tensor.signSeed === undefined ? 'stored' : 'seeded',
     coding,
-    bytes,
-    bitsPerWeight: (8 * bytes) / weights,
+    bytes: bits.file / 8,
+    bitsPerWeight: bits.file / weights,
   }
+}
+
+/** What each form of the weights is, for people. */
+const FORMS: Readonly<Record<keyof ReturnType<typeof inspectModel>['forms'], string>> = {
+  file: 'the file, everything counted',
+  entropy: 'order-0 entropy of the levels, and constants',
+  hierarchical: 'raw bits: a mask per coat, signs, and constants',
+  runLength: 'zero runs in Golomb-Rice code, and constants',
+  programs: 'in memory: row programs, float32 constants',
 }
 
 function printReport(path: string, report: ReturnType<typeof inspectModel>): void {
@@ -98,7 +91,19 @@ function printReport(path: string, report: ReturnType<typeof inspectModel>): voi
   console.log(
     plainTable(
       [
-        ['  tensor', 'shape', 'weights', 'non-zero', 'density', 'levels', 'signs', 'coding', 'bits/weight', 'bytes'],
+        [
+          '  tensor',
+          'shape',
+          'weights',
+          'non-zero',
+          'density',
+          'levels',
+          'signs',
+          'coding',
+          'bits/weight',
+          'entropy',
+          'bytes',
+        ],
         ...tensors.map((t) => [
           `  ${t.name}`,
           shape(t.shape),
@@ -109,10 +114,11 @@ function printReport(path: string, report: ReturnType<typeof inspectModel>): voi
           t.signs,
           t.coding,
           t.bitsPerWeight.toFixed(3),
+          (t.bits.entropy / t.weights).toFixed(3),
           t.bytes.toFixed(1),
         ]),
       ],
-      [2, 3, 4, 5, 8, 9],
+      [2, 3, 4, 5, 8, 9, 10],
     ),
   )
   const shared = report.layers.filter((layer) => layer.tensor !== layer.name)
@@ -122,6 +128,22 @@ function printReport(path: string, report: ReturnType<typeof inspectModel>): voi
     const counts = Object.entries(t.histogram).sort(([a], [b]) => Number(a) - Number(b))
     console.log(`  ${t.name}  ${counts.map(([level, n]) => `${level}: ${grouped(n)}`).join('   ')}`)
   }
+  console.log('\nForms:')
+  const forms = Object.entries(report.forms) as [keyof typeof FORMS, FormSize][]
+  console.log(
+    plainTable(
+      [
+        ['  form', 'bytes', 'bits/weight', 'of float32'],
+        ...forms.map(([name, { bytes, bitsPerWeight, share }]) => [
+          `  ${FORMS[name]}`,
+          grouped(bytes),
+          bitsPerWeight.toFixed(3),
+          percent(share),
+        ]),
+      ],
+      [1, 2, 3],
+    ),
+  )
   console.log('\nBytes by part:')
   console.log(
     plainTable(

@@ -6,7 +6,8 @@ const { fround } = Math
 /** gradient * scale * sign of element i, whose parameter is `old`. */
 function slopeAt({ f32, i8 }: Mem, gradient: number, signs: number, i: number, scale: number, old: number): number {
   const slope = fround(f32[gradient / 4 + i] * fround(scale))
-  return signs !== 0 && i8[signs + i] < 0 !== old < 0 ? -slope : slope
+  const given = signs === 0 ? 0 : i8[signs + i]
+  return given !== 0 && given < 0 !== old < 0 ? -slope : slope
 }
 
 export function sgd(

@@ -1,5 +1,6 @@
 /** Scalar references of the training kernels (assembly/train), but for convolution. */
 import type { Mem } from '../row.js'
+import { readGrid, toGrid } from './grid.js'
 
 const { fround } = Math
 
@@ -142,6 +143,15 @@ export function maxAbs({ f32 }: Mem, x: number, n: number): number {
   return best
 }
 
+export function round(mem: Mem, x: number, n: number, scale: number, inverse: number, grid: number): undefined {
+  const { f32 } = mem
+  const fields = readGrid(mem, grid)
+  for (let i = 0; i < n; i++) {
+    const v = toGrid(fround(f32[x / 4 + i] * fround(scale)), fields)
+    f32[x / 4 + i] = v * fround(inverse)
+  }
+}
+
 export function transpose({ u32 }: Mem, x: number, y: number, blocks: number, rows: number, cols: number): undefined {
   for (let b = 0; b < blocks; b++) {
     const at = b * rows * cols
@@ -227,58 +237,6 @@ export function avgpoolGrad(mem: Mem, dy: number, dx: number, shape: number): un
       for (const k of inside) f32[dx / 4 + p * size + k] += share
     }
   }
-}
-
-export function levelsFromScores(
-  { f32, i8 }: Mem,
-  scores: number,
-  n: number,
-  scale: number,
-  thresholds: number,
-  coats: number,
-  signs: number,
-  levels: number,
-): number {
-  let squares = 0
-  for (let i = 0; i < n; i++) {
-    const a = f32[scores / 4 + i]
-    const size = fround(Math.abs(a) * fround(scale))
-    let level = 0
-    for (let k = 0; k < coats; k++) if (size >= f32[thresholds / 4 + k]) level++
-    squares += level * level
-    i8[levels + i] = (signs ? i8[signs + i] < 0 : a < 0) ? -level : level
-  }
-  return squares
-}
-
-export function levelsTranspose(
-  { u8 }: Mem,
-  levels: number,
-  y: number,
-  groups: number,
-  outs: number,
-  ins: number,
-  taps: number,
-): undefined {
-  for (let g = 0; g < groups; g++) {
-    for (let c = 0; c < ins; c++) {
-      for (let o = 0; o < outs; o++) {
-        for (let t = 0; t < taps; t++) {
-          u8[y + ((g * ins + c) * outs + o) * taps + t] = u8[levels + ((g * outs + o) * ins + c) * taps + t]
-        }
-      }
-    }
-  }
-}
-
-export function countNonzero({ u8 }: Mem, levels: number, n: number): number {
-  let count = 0
-  for (let i = 0; i < n; i++) if (u8[levels + i] !== 0) count++
-  return count
-}
-
-export function weightsFromLevels({ f32, i8 }: Mem, levels: number, n: number, c: number, weights: number): undefined {
-  for (let i = 0; i < n; i++) f32[weights / 4 + i] = i8[levels + i] * fround(c)
 }
 
 export function image(

@@ -1,6 +1,7 @@
 import { conv, convPack, convTiles, convWeightGrad, pad, unpitch } from '../ref/conv.js'
 import { distillLoss, softmaxLoss } from '../ref/loss.js'
 import { adamw, ema, sgd, sumSquares } from '../ref/optimisers.js'
+import * as supermask from '../ref/supermask.js'
 import * as ref from '../ref/train.js'
 import type { KernelRow } from '../row.js'
 
@@ -13,7 +14,8 @@ const ROW_SUMS = 'Sums of rows in the order stated in assembly/train/batchnorm.t
 const NORM_STATE = 'state: f32 gamma, beta, running mean, running variance, mean, inverse deviation, `stride` each.'
 const POOL_SHAPE =
   'shape: i32 planes, height, width, outHeight, outWidth, kernelY, kernelX, strideY, strideX, padTop, padLeft.'
-const SIGNS = 'signs: i8, or 0; with signs, sign is signs[i] times the sign of p.'
+const SIGNS = 'signs: i8, or 0; where it is not 0, sign is signs[i] times the sign of p, else 1.'
+const GIVEN_SIGNS = 'signs: i8, or 0; where it is 0 the sign is the score’s.'
 const CONV_SHAPE =
   'shape: u32 images, x bytes per image, y bytes per image, groups, group table, rows, y bytes per row, taps, tap table, '
 
@@ -119,6 +121,13 @@ export const trainRows: readonly KernelRow[] = [
       reference: ref.swap,
     },
     {
+      name: 'round_f32',
+      formula: 'x = grid(x * scale) * inverse',
+      params: ['x', 'n', 'scale', 'inverse', 'grid'],
+      contract: 'grid: five words, see assembly/lib/grid.ts.',
+      reference: ref.round,
+    },
+    {
       name: 'max_abs_f32',
       formula: 'the largest |x|',
       params: ['x', 'n'],
@@ -186,29 +195,57 @@ export const trainRows: readonly KernelRow[] = [
       name: 'levels_from_scores',
       formula: 'level = sign * number of thresholds that |score| * scale reaches',
       params: ['scores', 'n', 'scale', 'thresholds', 'coats', 'signs', 'levels'],
-      contract: 'signs: i8, or 0 for the scores’ own; levels: i8. Returns the sum of squared levels.',
-      reference: ref.levelsFromScores,
+      contract: `${GIVEN_SIGNS} levels: i8. Returns the sum of squared levels.`,
+      reference: supermask.levelsFromScores,
+    },
+    {
+      name: 'freeze_levels',
+      formula: 'level = 0 where frozen is -1; a level of 0 becomes its sign where frozen is 1',
+      params: ['scores', 'n', 'signs', 'frozen', 'levels'],
+      contract: `${GIVEN_SIGNS} frozen, levels: i8. Returns the sum of squared levels.`,
+      reference: supermask.freezeLevels,
+    },
+    {
+      name: 'fill_rows',
+      formula: 'the largest scores of every row with fewer than `least` non-zero levels get levels of 1',
+      params: ['scores', 'rows', 'cols', 'least', 'signs', 'frozen', 'levels'],
+      contract: `${GIVEN_SIGNS} frozen: i8, or 0; where it is -1 the level stays 0. Returns how many levels it changed.`,
+      reference: supermask.fillRows,
     },
     {
       name: 'levels_transpose',
       formula: 'y[g, c, o, tap] = levels[g, o, c, tap]',
       params: ['levels', 'y', 'groups', 'outs', 'ins', 'taps'],
       contract: 'int8; levels and y do not overlap.',
-      reference: ref.levelsTranspose,
+      reference: supermask.levelsTranspose,
     },
     {
       name: 'count_nonzero_i8',
       formula: 'how many levels are not zero',
       params: ['levels', 'n'],
-      contract: 'int8.',
-      reference: ref.countNonzero,
+      contract: 'Any alignment.',
+      reference: supermask.countNonzero,
     },
     {
       name: 'weights_from_levels',
       formula: 'weight = c * level',
       params: ['levels', 'n', 'c', 'weights'],
       contract: 'levels: i8; weights: f32.',
-      reference: ref.weightsFromLevels,
+      reference: supermask.weightsFromLevels,
+    },
+    {
+      name: 'count_magnitudes',
+      formula: 'counts[upper 15 bits of the f32 |score| * scale] += 1',
+      params: ['scores', 'n', 'scale', 'frozen', 'counts'],
+      contract: 'frozen: i8, or 0; only scores where it is 0 count. counts: 32768 u32.',
+      reference: supermask.countMagnitudes,
+    },
+    {
+      name: 'count_within',
+      formula: 'counts[lower 16 bits of the f32 |score| * scale] += 1 if its upper bits are `prefix`',
+      params: ['scores', 'n', 'scale', 'frozen', 'prefix', 'counts'],
+      contract: 'frozen: i8, or 0; only scores where it is 0 count. counts: 65536 u32.',
+      reference: supermask.countWithin,
     },
   ]),
   ...family('optimiser', [

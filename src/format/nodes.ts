@@ -1,0 +1,214 @@
+/**
+ * Nodes of the graph in the header: operation, inputs, name and attributes, each predicted from the nodes before. In the
+ * repeated blocks of a residual network, nearly every field is what it was one block earlier.
+ */
+import { WhiteDwarfError } from '../errors.js'
+import type { ConvNode, Graph, Node, Pads, Pair } from '../graph/ir.js'
+import type { Fields } from './fields.js'
+import { MAX_DIM } from './limits.js'
+import { NameCoder } from './names.js'
+
+/** Operation codes. 0 and all not listed are reserved. */
+const OPS: readonly (Node['op'] | undefined)[] = [
+  undefined,
+  'conv2d',
+  'dense',
+  'relu',
+  'maxpool',
+  'avgpool',
+  'flatten',
+  'batchnorm',
+  // A convolution of more than one group.
+  'conv2d',
+  'add',
+  'relu6',
+  'padchannels',
+  'transpose',
+]
+const GROUPED = 8
+/** Codes from here on came after the first release. They take nothing away from files without them. */
+const FIRST_LATER = 8
+
+const isGrouped = (node: Node) => node.op === 'conv2d' && (node.groups ?? 1) > 1
+
+const opCode = (node: Node): number => (isGrouped(node) ? GROUPED : OPS.indexOf(node.op))
+
+/** Whether a graph has only operations of the first release. */
+export const isEarly = (graph: Graph): boolean => graph.nodes.every((node) => opCode(node) < FIRST_LATER)
+
+/** All of a node but its name. */
+interface Pattern {
+  readonly code: number
+  /** How far behind the node its inputs are: 0 is the value just before it. */
+  readonly reach: readonly number[]
+  readonly attributes: object
+}
+
+/** Codes that a repetition is recognised by: a residual block of two convolutions and three other nodes. */
+const MEMORY = 5
+
+export class NodeCoder {
+  private readonly names = new NameCoder()
+  /** Codes of the last nodes, the latest first. */
+  private readonly before: number[] = new Array(MEMORY).fill(0)
+  /** Whether one of the nodes so far has a later code. */
+  private later = false
+  /** What followed each sequence of codes the last time it occurred. */
+  private readonly followed = new Map<string, Pattern>()
+  /** Reach of the last add node. */
+  private addReach: readonly number[] = [0, 1]
+  /** Channels of the last convolution. */
+  private channels = 1
+
+  /** @param values names of all values so far */
+  code(f: Fields, values: readonly string[], given?: Node): Node {
+    const history = this.before.join('.')
+    const usual = this.later ? this.followed.get(history) : undefined
+    const wanted = given === undefined ? undefined : patternOf(given, values)
+    const differs = wanted !== undefined && JSON.stringify(wanted) !== JSON.stringify(usual)
+    const repeated = usual !== undefined && !f.bit('node.differs', differs) ? usual : undefined
+    const code = repeated?.code ?? this.codeOp(f, wanted?.code ?? 0)
+    const op = OPS[code]
+    if (op === undefined) {
+      throw new WhiteDwarfError('E_FORMAT', `this .wd file uses operation ${code}, unknown here: update whitedwarf`)
+    }
+    const reach = repeated?.reach ?? this.codeReach(f, op, values.length - 1, wanted?.reach)
+    const name = this.names.code(f, op, given?.name ?? '')
+    const attributes = repeated?.attributes ?? this.codeAttributes(f, code, wanted?.attributes)
+    this.followed.set(history, { code, reach, attributes })
+    this.before.unshift(code)
+    this.before.pop()
+    this.later ||= code >= FIRST_LATER
+    if (op === 'add') this.addReach = reach
+    if (op === 'conv2d') this.channels = (attributes as ConvNode).channels
+    return { op, name, inputs: reach.map((back) => values[values.length - 1 - back]), ...attributes } as Node
+  }
+
+  /** @param last index of the value just before the node */
+  private codeReach(f: Fields, op: Node['op'], last: number, given: readonly number[] = [0, 0]): readonly number[] {
+    if (op !== 'add') return [f.near('back', given[0], 0, 0, last)]
+    return this.addReach.map((usual, i) => f.near(`add.back${i}`, given[i], Math.min(usual, last), 0, last))
+  }
+
+  /** An 8-bit operation code. Its top four bits are zero for all that exist today. */
+  private codeOp(f: Fields, op: number): number {
+    let node = 1
+    for (let k = 7; k >= 0; k--) {
+      const bit = ((op >>> k) & 1) === 1
+      if (k > 3) node = node * 2 + +f.bit(`op.high${k}`, bit, 512)
+      else if (k === 3) node = node * 2 + +f.bit(`op.later.${this.before[0]}`, bit, this.later ? 16384 : 512)
+      else node = node * 2 + +f.bit(`op.${this.before[0]}.${node}`, bit)
+    }
+    return node & 255
+  }
+
+  private codeAttributes(f: Fields, code: number, given: Partial<Attributes> = {}): object {
+    switch (OPS[code]) {
+      case 'conv2d':
+        return code === GROUPED ? this.codeGrouped(f, given) : this.codeConv(f, given)
+      case 'dense':
+        return { units: 1 + f.uint('units', (given.units ?? 1) - 1, MAX_DIM - 1) }
+      case 'maxpool':
+      case 'avgpool':
+        return codePool(f, given)
+      case 'padchannels': {
+        const before = f.uint('padchannels.before', given.before ?? 0, 65535)
+        return { before, after: f.near('padchannels.after', given.after ?? 0, before, 0, 65535) }
+      }
+      case 'transpose': {
+        const [height, width] = codePair(f, 'transpose', [given.height ?? 1, given.width ?? 1])
+        return { height, width }
+      }
+      default:
+        return {}
+    }
+  }
+
+  private codeConv(f: Fields, given: Partial<Attributes>) {
+    const differs = !this.later || f.bit('channels.differ', given.channels !== this.channels, 16384)
+    const channels = differs ? 1 + f.uint('channels', (given.channels ?? 1) - 1, MAX_DIM - 1) : this.channels
+    const kernel = codePair(f, 'conv.kernel', given.kernel)
+    const stride = codePair(f, 'conv.stride', given.stride, 1)
+    return { channels, kernel, stride, pad: codePads(f, 'conv', kernel, given.pad) }
+  }
+
+  /** Depthwise, with the channels of the convolution before it, unless told otherwise. */
+  private codeGrouped(f: Fields, given: Partial<Attributes>) {
+    const channels = 1 + f.near('grouped.channels', (given.channels ?? 1) - 1, this.channels - 1, 0, MAX_DIM - 1)
+    const groups = 2 + f.near('grouped.groups', (given.groups ?? 2) - 2, Math.max(0, channels - 2), 0, MAX_DIM - 2)
+    const kernel = codePair(f, 'grouped.kernel', given.kernel, 3)
+    const stride = codePair(f, 'grouped.stride', given.stride, 1)
+    return { channels, kernel, stride, pad: codePads(f, 'grouped', kernel, given.pad), groups }
+  }
+}
+
+/** Every attribute that a node may have. */
+interface Attributes extends Omit<ConvNode, 'op' | 'name' | 'inputs'> {
+  readonly units: number
+  readonly before: number
+  readonly after: number
+  readonly height: number
+  readonly width: number
+}
+
+function patternOf(node: Node, values: readonly string[]): Pattern {
+  const last = values.length - 1
+  return {
+    code: opCode(node),
+    reach: node.inputs.map((name) => last - values.lastIndexOf(name)),
+    attributes: attributesOf(node),
+  }
+}
+
+/** A node's attributes, in the order in which they are coded. */
+function attributesOf(node: Node): object {
+  switch (node.op) {
+    case 'conv2d': {
+      const { channels, kernel, stride, pad, groups } = node
+      return { channels, kernel, stride, pad, ...(isGrouped(node) && { groups }) }
+    }
+    case 'dense':
+      return { units: node.units }
+    case 'maxpool':
+    case 'avgpool':
+      return { kernel: node.kernel, stride: node.stride, pad: node.pad }
+    case 'padchannels':
+      return { before: node.before, after: node.after }
+    case 'transpose':
+      return { height: node.height, width: node.width }
+    default:
+      return {}
+  }
+}
+
+function codePool(f: Fields, given: Partial<Attributes>) {
+  const kernel = codePair(f, 'pool.kernel', given.kernel, 2)
+  const strided = given.stride !== undefined && given.stride.join() !== kernel.join()
+  const stride: Pair = f.rare('pool.strided', strided)
+    ? codePair(f, 'pool.stride', given.stride)
+    : [kernel[0], kernel[1]]
+  return { kernel, stride, pad: codePads(f, 'pool', kernel, given.pad) }
+}
+
+/** Height, then the width, which is usually the same. `usual`, where there is one, is the height to expect. */
+function codePair(f: Fields, name: string, given?: Pair, usual?: number): Pair {
+  const y = given?.[0] ?? 1
+  const height =
+    1 +
+    (usual === undefined
+      ? f.uint(`${name}.y`, y - 1, MAX_DIM - 1)
+      : f.near(`${name}.y`, y - 1, usual - 1, 0, MAX_DIM - 1))
+  const width = 1 + f.near(`${name}.x`, (given?.[1] ?? 1) - 1, height - 1, 0, MAX_DIM - 1)
+  return [height, width]
+}
+
+/** None, or as much as keeps the size of an image at stride 1, or four numbers. */
+function codePads(f: Fields, name: string, kernel: Pair, given?: Pads): Pads {
+  if (!f.bit(`${name}.padded`, given?.some((p) => p !== 0) ?? false, name === 'pool' ? 2048 : 32768))
+    return [0, 0, 0, 0]
+  const [y, x] = [(kernel[0] - 1) >> 1, (kernel[1] - 1) >> 1]
+  const same: Pads = [y, x, kernel[0] - 1 - y, kernel[1] - 1 - x]
+  if (!f.bit(`${name}.unsame`, given?.join() !== same.join(), 8192)) return same
+  const pads = [0, 1, 2, 3].map((i) => f.uint(`${name}.pad`, given?.[i] ?? 0, 65535))
+  return [pads[0], pads[1], pads[2], pads[3]]
+}
