@@ -58,6 +58,7 @@ export async function runLoop(state: TrainState, s: Settings, turns: Turns): Pro
 async function finish(state: TrainState, s: Settings, turns: Turns): Promise<void> {
   state.net.mem.part.barrier()
   state.averages?.norms.install()
+  state.weights.install()
   const count = Math.min(s.statistics, state.order.length)
   await recalibrate(state.net, state.feeder, s.train, state.order, count, turns)
 }
@@ -83,6 +84,7 @@ async function report(state: TrainState, s: Settings, time: Timeline, turns: Tur
   }
   const measure = step % time.stepsPerEpoch === 0 && (epoch % s.testEvery === 0 || epoch === s.epochs)
   const before = clock.seconds
+  if (measure) state.weights.install()
   const tested = measure && s.test && { testAccuracy: await accuracy(state.net, state.feeder, s.test, turns) }
   const complete = { ...event, ...tested }
   state.history.push(complete)
