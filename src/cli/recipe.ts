@@ -1,6 +1,7 @@
 /** Training options on the command line: which there are, and what they set. */
 import type { ConstantBits, ExportOptions, SupermaskOptions, TrainOptions } from '../compress.js'
 import type { Arguments, OptionSpec } from './args.js'
+import { parseAugmentation } from './data.js'
 
 interface NumberOption extends OptionSpec {
   readonly key: keyof TrainOptions
@@ -75,7 +76,6 @@ export const recipeOptions: readonly OptionSpec[] = [
   ...SUPERMASK,
   ...NUMBERS,
   ...CHOICES,
-  { name: 'shift', value: 'N', help: 'training images move by up to N pixels' },
   { name: 'workers', value: 'N', help: 'threads that train together, or auto; the result is the same' },
   { name: 'bits', value: 'N', help: 'bits of a scale or bias in the file, 1 to 8' },
 ]
@@ -88,7 +88,6 @@ export interface Recipe {
 
 /** What the arguments say, and nothing else. @throws WhiteDwarfError E_OPTION */
 export function parseRecipe(args: Arguments): Recipe {
-  const shift = args.number('shift', { min: 0, max: 32, whole: true })
   const workers = args.string('workers') === 'auto' ? 'auto' : args.number('workers', { min: 1, max: 64, whole: true })
   const bits = args.number('bits', { min: 1, max: 8, whole: true }) as ConstantBits | undefined
   return {
@@ -96,7 +95,7 @@ export function parseRecipe(args: Arguments): Recipe {
       ...Object.fromEntries(NUMBERS.map((o) => [o.key, args.number(o.name, o)])),
       ...Object.fromEntries(CHOICES.map((o) => [o.key, args.choice(o.name, o.choices)])),
       workers,
-      augment: shift === undefined ? undefined : { shift },
+      augment: parseAugmentation(args),
     }),
     supermask: parseSupermask(args),
     constants: given({ scaleBits: bits, biasBits: bits }),

@@ -3,47 +3,79 @@
  * single image are matrix by vector; everything else is the direct convolution that training uses (a batched dense
  * layer is a 1 x 1 convolution over the images).
  */
-import type { WdFile } from '../format/wd.js'
+import type { WdFile, WdTensor } from '../format/wd.js'
 import type { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
-import { accPlane, finishLayer, type Layer, type Scratch, type Step, splitPhases } from './emit.js'
+import { accPlane, finishLayer, type Layer, productInput, type Scratch, splitPhases } from './emit.js'
 import type { WeightedOp } from './lower.js'
+import type { Step } from './requant.js'
 import type { Tables } from './tables.js'
-import { isPlanes, planesOf } from './values.js'
+import { isPlanes } from './values.js'
 import { eachTensor } from './weights.js'
 
 export interface DenseWeights {
-  /** f32 weights: row-major, or packed in tiles of four rows for the convolution. */
+  /** f32 weights: row-major, or each group's rows packed in tiles of four for the convolution. */
   readonly address: number
-  readonly packed: boolean
+  /** Bytes from one group's tiles to the next; 0 if not packed. */
+  readonly groupBytes: number
   readonly nonzeros: number
 }
 
-/** Levels of every tensor as f32 matrices. `packed` tells how the kernel of a tensor's layers wants them. */
+export interface DenseRequest {
+  /** The operation's name. */
+  readonly name: string
+  readonly tensor: string
+  /** Whether the convolution reads the weights; else matrix by vector. */
+  readonly packed: boolean
+  readonly groups: number
+}
+
+/** Levels as f32 matrices for each operation; operations that read a tensor in the same way share its matrix. */
 export function loadDenseWeights(
   bytes: Uint8Array,
   file: WdFile,
   instance: WasmInstance,
   arena: Arena,
-  packed: (tensor: string) => boolean,
+  requests: readonly DenseRequest[],
 ): Map<string, DenseWeights> {
   const weights = new Map<string, DenseWeights>()
   eachTensor(bytes, file, instance, arena, (tensor, levels) => {
-    const { rows, cols } = tensor
-    const pack = packed(tensor.name)
-    const address = arena.alloc((pack ? Math.ceil(rows / 4) * 4 : rows) * cols * 4)
-    const mark = arena.mark()
-    const matrix = pack ? arena.alloc(rows * cols * 4) : address
-    new Float32Array(instance.memory.buffer, matrix, rows * cols).set(levels)
-    if (pack) {
-      const taps = arena.alloc(cols * 4)
-      new Uint32Array(instance.memory.buffer, taps, cols).set(Uint32Array.from({ length: cols }, (_, k) => k))
-      instance.exports.conv_pack_f32(matrix, address, rows, cols, cols, taps)
+    const nonzeros = levels.reduce((n, l) => n + (l === 0 ? 0 : 1), 0)
+    const made = new Map<number, DenseWeights>()
+    for (const { name, packed, groups } of requests.filter((r) => r.tensor === tensor.name)) {
+      const key = packed ? groups : 0
+      const known = made.get(key) ?? { ...writeMatrix(tensor, levels, packed, groups, instance, arena), nonzeros }
+      made.set(key, known)
+      weights.set(name, known)
     }
-    arena.release(mark)
-    weights.set(tensor.name, { address, packed: pack, nonzeros: levels.reduce((n, l) => n + (l === 0 ? 0 : 1), 0) })
   })
   return weights
+}
+
+function writeMatrix(
+  { rows, cols }: WdTensor,
+  levels: Int8Array,
+  packed: boolean,
+  groups: number,
+  instance: WasmInstance,
+  arena: Arena,
+): Pick<DenseWeights, 'address' | 'groupBytes'> {
+  const each = rows / groups
+  const groupBytes = packed ? Math.ceil(each / 4) * 4 * cols * 4 : 0
+  const address = arena.alloc(packed ? groups * groupBytes : rows * cols * 4)
+  const mark = arena.mark()
+  const matrix = packed ? arena.alloc(rows * cols * 4) : address
+  const taps = packed ? arena.alloc(cols * 4) : 0
+  new Float32Array(instance.memory.buffer, matrix, rows * cols).set(levels)
+  if (packed) {
+    new Uint32Array(instance.memory.buffer, taps, cols).set(Uint32Array.from({ length: cols }, (_, k) => k))
+    for (let g = 0; g < groups; g++) {
+      const from = matrix + g * each * cols * 4
+      instance.exports.conv_pack_f32(from, address + g * groupBytes, each, cols, cols, taps)
+    }
+  }
+  arena.release(mark)
+  return { address, groupBytes }
 }
 
 export function emitDense(
@@ -57,27 +89,30 @@ export function emitDense(
   const { x } = op
   const g = layer.geometry
   const cols = g.offsets.length
-  if (!weights.packed) {
+  if (layer.kernel === 'scalar') {
     const product = { op: op.name, kernel: 'gemv_f32', args: [weights.address, x.base, scratch.acc, layer.rows, cols] }
     return [product, ...finishLayer(op, layer, scratch, tables, batch, 0)]
   }
   const plane = accPlane(g, 'f32')
-  // Four neighbouring outputs a group, never across a row's end.
-  const groups: number[] = []
+  // Four neighbouring outputs at a time, never across a row's end.
+  const quads: number[] = []
   for (let i = 0; i < g.outHeight; i++) {
     for (let j = 0; j < g.outWidth; j += 4) {
       const at = (i * g.pitch + j) * 4
-      groups.push(at, at, Math.min(4, g.outWidth - j))
+      quads.push(at, at, Math.min(4, g.outWidth - j))
     }
   }
+  const rows = layer.rows / g.groups
   const taps = tables.i32(Array.from(g.offsets, (o) => o * 4))
-  const shape = tables.i32([1, 0, 0, groups.length / 3, tables.i32(groups), layer.rows, plane * 4, cols, taps, 4])
+  const shape = tables.i32([1, 0, 0, quads.length / 3, tables.i32(quads), rows, plane * 4, cols, taps, 4])
   const images = isPlanes(x) ? batch : 1
   return Array.from({ length: images }, (_, n) => {
-    const split = splitPhases(op, layer, scratch, n)
-    const image = isPlanes(x) ? n * planesOf(x.shape, x.pad).image : 0
-    const from = split.length > 0 ? scratch.phases : x.base + (image + g.start) * 4
-    const product = { op: op.name, kernel: 'conv_f32', args: [from, weights.address, scratch.acc, shape] }
-    return [...split, product, ...finishLayer(op, layer, scratch, tables, batch, n)]
+    const from = productInput(x, layer, scratch, n)
+    const products = Array.from({ length: g.groups }, (_, group): Step => {
+      const y = scratch.acc + group * rows * plane * 4
+      const args = [from + group * g.groupStep * 4, weights.address + group * weights.groupBytes, y, shape]
+      return { op: op.name, kernel: 'conv_f32', args }
+    })
+    return [...splitPhases(op, layer, scratch, n), ...products, ...finishLayer(op, layer, scratch, tables, batch, n)]
   }).flat()
 }

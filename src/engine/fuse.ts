@@ -3,7 +3,9 @@
  * not negative, so the largest of the requantised numbers is the requantised largest sum: pooling the sums first gives
  * the same bits and leaves only the survivors to requantise, a quarter of them for 2 x 2 windows.
  */
-import type { Lowered, Op } from './lower.js'
+
+import { type Lowered, type Op, operands } from './lower.js'
+import type { Value } from './values.js'
 
 /**
  * Moves max pools into the weighted layers whose values only they read.
@@ -13,12 +15,22 @@ export function fusePooling(lowered: Lowered, rising: (node: string) => boolean)
   const kept = new Set([...lowered.outputs.values()])
   const ops: Op[] = []
   const gone = new Set<Op>()
+  const readersOf = new Map<Value, Op[]>()
+  for (const op of lowered.ops) {
+    for (const x of operands(op)) {
+      const readers = readersOf.get(x)
+      if (readers === undefined) readersOf.set(x, [op])
+      else readers.push(op)
+    }
+  }
   for (const op of lowered.ops) {
     if (gone.has(op)) continue
-    if (op.kind === 'weighted' && op.node.op === 'conv2d' && !kept.has(op.out) && rising(op.name)) {
-      const readers = lowered.ops.filter((o) => o.kind !== 'input' && o.x === op.out)
-      const pool = readers[0]
-      if (readers.length === 1 && pool.kind === 'pool' && pool.node.op === 'maxpool') {
+    const plain = op.kind === 'weighted' && op.node.op === 'conv2d' && op.shortcut === undefined
+    if (plain && !kept.has(op.out) && rising(op.name)) {
+      const readers = readersOf.get(op.out) ?? []
+      const [pool] = readers
+      const whole = readers.length === 1 && pool.kind === 'pool' && pool.firstChannel === undefined
+      if (whole && pool.node.op === 'maxpool') {
         gone.add(pool)
         ops.push({ ...op, out: pool.out, pool: pool.node })
         continue

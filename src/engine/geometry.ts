@@ -22,8 +22,11 @@ export interface Phases {
 }
 
 export interface Geometry {
-  /** Element offset of each weight column. */
+  /** Element offset of each weight column, for the first group of outputs. */
   readonly offsets: Uint32Array
+  readonly groups: number
+  /** Elements from the inputs of one group to those of the next. */
+  readonly groupStep: number
   /** Elements from the start of the image (or of the phase buffer) to the first output's first input. */
   readonly start: number
   /** Elements from output row to output row. */
@@ -40,11 +43,13 @@ function convGeometry(node: ConvNode, x: Value, out: Shape): Geometry {
   const [, outHeight, outWidth] = out
   const [kh, kw] = node.kernel
   const [sy, sx] = node.stride
+  const groups = node.groups ?? 1
+  const channels = from.channels / groups
   const corner = from.origin - node.pad[0] * from.pitch - node.pad[1]
-  const offsets = new Uint32Array(from.channels * kh * kw)
+  const offsets = new Uint32Array(channels * kh * kw)
   const fill = (offset: (c: number, u: number, v: number) => number) => {
     let k = 0
-    for (let c = 0; c < from.channels; c++) {
+    for (let c = 0; c < channels; c++) {
       for (let u = 0; u < kh; u++) for (let v = 0; v < kw; v++) offsets[k++] = offset(c, u, v)
     }
   }
@@ -54,6 +59,7 @@ function convGeometry(node: ConvNode, x: Value, out: Shape): Geometry {
   const pitch = unit ? from.pitch : yWidth
   const base = {
     offsets,
+    groups,
     start: unit ? corner : 0,
     pitch,
     outHeight,
@@ -62,7 +68,7 @@ function convGeometry(node: ConvNode, x: Value, out: Shape): Geometry {
   }
   if (unit) {
     fill((c, u, v) => c * from.plane + u * from.pitch + v)
-    return base
+    return { ...base, groupStep: channels * from.plane }
   }
   const yPlane = Math.ceil((yHeight * yWidth) / 8) * 8
   fill((c, u, v) => ((c * sy + (u % sy)) * sx + (v % sx)) * yPlane + Math.floor(u / sy) * yWidth + Math.floor(v / sx))
@@ -76,14 +82,14 @@ function convGeometry(node: ConvNode, x: Value, out: Shape): Geometry {
     stride: node.stride,
     size: from.channels * sy * sx * yPlane,
   }
-  return { ...base, phases }
+  return { ...base, groupStep: channels * sy * sx * yPlane, phases }
 }
 
 /** A dense layer: alone, one scalar per feature; in a batch, one row of lanes per feature. */
 function denseGeometry(x: Value, batch: number): Geometry {
   const step = vectorStep(batch)
   const offsets = Uint32Array.from({ length: x.shape[0] }, (_, k) => k * step)
-  return { offsets, start: 0, pitch: step, outHeight: 1, outWidth: batch, flat: step }
+  return { offsets, groups: 1, groupStep: 0, start: 0, pitch: step, outHeight: 1, outWidth: batch, flat: step }
 }
 
 export const weightedGeometry = (node: ConvNode | { op: 'dense' }, x: Value, out: Shape, batch: number): Geometry =>

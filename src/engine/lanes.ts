@@ -26,11 +26,13 @@ const WIDER: Record<Lane, Lane> = { i16: 'i32', i32: 'f32', f32: 'f32' }
 
 /**
  * Widens lanes until every layer's sums provably fit: i16, else i32, else f32 lanes, which round in a fixed order.
- * Values that share storage arithmetic (pooling, flattening) share their lane.
+ * Values that are moved or pooled keep their lane; all others may differ.
  * @param sums level sums of each weighted operation, by name
  * @param scalar whether the operation runs on the scalar gather, which sums in i32 whatever its inputs are
  */
 export function chooseLanes(lowered: Lowered, sums: ReadonlyMap<string, LevelSums>, scalar: (op: Op) => boolean): void {
+  // There and back, so that a chain of moves needs two passes, however long it is.
+  const ops = [...lowered.ops, ...[...lowered.ops].reverse()]
   for (let changed = true; changed; ) {
     changed = false
     const widen = (v: Value, lane: Lane) => {
@@ -39,11 +41,11 @@ export function chooseLanes(lowered: Lowered, sums: ReadonlyMap<string, LevelSum
         changed = true
       }
     }
-    for (const op of lowered.ops) {
+    for (const op of ops) {
       if (op.kind === 'weighted') {
         const bound = sumBound(op.x, sums.get(op.name) as LevelSums)
         while (bound > CAPACITY[scalar(op) && op.x.lane === 'i16' ? 'i32' : op.x.lane]) widen(op.x, WIDER[op.x.lane])
-      } else if (op.kind === 'pool' || op.kind === 'flatten') {
+      } else if (op.kind === 'pool' || op.kind === 'flatten' || op.kind === 'pad' || op.kind === 'transpose') {
         const order: Lane[] = ['i16', 'i32', 'f32']
         const lane = order[Math.max(order.indexOf(op.x.lane), order.indexOf(op.out.lane))]
         widen(op.x, lane)

@@ -1,7 +1,7 @@
 /**
- * Lowering: a deployed graph becomes a list of operations on values. ReLU is fused into the weighted layer before it,
- * value grids are chosen from the calibrated ranges, and padding is collected so that every value can be stored with
- * the zero border its readers need.
+ * Lowering: a deployed graph becomes a list of operations on values. ReLU and the addition of a shortcut are fused into
+ * the weighted layer before them, value grids are chosen from the calibrated ranges, and padding is collected so that
+ * every value can be stored with the zero border its readers need.
  */
 import { WhiteDwarfError } from '../errors.js'
 import {
@@ -12,12 +12,14 @@ import {
   type Pads,
   type PoolNode,
   type Shape,
+  type TransposeNode,
   type WeightedNode,
 } from '../graph/ir.js'
 import { rangeMax } from '../graph/model.js'
+import { fusedAdds } from '../graph/ranges.js'
 import { INT8, MAX_INTEGER } from '../kernels/grid.js'
 import type { ResolvedOptions } from './options.js'
-import { maxStored, type Value } from './values.js'
+import { type Activation, maxStored, type Value } from './values.js'
 
 export type Op =
   | { readonly kind: 'input'; readonly name: string; readonly spec: InputSpec; readonly out: Value }
@@ -28,17 +30,57 @@ export type Op =
       readonly x: Value
       /** Shape of the layer's own result, before `pool`. */
       readonly shape: Shape
+      /** Added before the activation. */
+      readonly shortcut?: Value | undefined
       readonly out: Value
-      readonly relu: boolean
+      readonly activation: Activation | undefined
       /** Max pooling of the sums, see fuse.ts. */
       readonly pool?: PoolNode
     }
-  | { readonly kind: 'pool'; readonly name: string; readonly node: PoolNode; readonly x: Value; readonly out: Value }
+  | {
+      readonly kind: 'pool'
+      readonly name: string
+      readonly node: PoolNode
+      readonly x: Value
+      readonly out: Value
+      /** Where x's channels go in an output that has more of them, zeros else: a padchannels node behind the pool. */
+      readonly firstChannel?: number
+    }
+  /** The sum of two stored values. */
+  | {
+      readonly kind: 'add'
+      readonly name: string
+      readonly x: Value
+      readonly shortcut: Value
+      readonly out: Value
+      readonly activation: Activation | undefined
+    }
   | { readonly kind: 'flatten'; readonly name: string; readonly x: Value; readonly out: Value }
-  /** Requantises elementwise: a ReLU that stands alone, or the f32 copy of an output that other nodes use too. */
-  | { readonly kind: 'convert'; readonly name: string; readonly x: Value; readonly out: Value; readonly relu: boolean }
+  | { readonly kind: 'pad'; readonly name: string; readonly before: number; readonly x: Value; readonly out: Value }
+  | {
+      readonly kind: 'transpose'
+      readonly name: string
+      readonly node: TransposeNode
+      readonly x: Value
+      readonly out: Value
+    }
+  /** Requantises elementwise: an activation that stands alone, or the f32 copy of an output that other nodes use too. */
+  | {
+      readonly kind: 'convert'
+      readonly name: string
+      readonly x: Value
+      readonly out: Value
+      readonly activation: Activation | undefined
+    }
 
-export type WeightedOp = Op & { readonly kind: 'weighted' }
+export type OpOf<Kind extends Op['kind']> = Op & { readonly kind: Kind }
+export type WeightedOp = OpOf<'weighted'>
+
+/** The values that an operation reads. */
+export function operands(op: Op): readonly Value[] {
+  if (op.kind === 'input') return []
+  return 'shortcut' in op && op.shortcut !== undefined ? [op.x, op.shortcut] : [op.x]
+}
 
 export interface Lowered {
   readonly ops: readonly Op[]
@@ -62,15 +104,21 @@ export function lower(
 ): Lowered {
   const readers = new Map<string, Node[]>()
   for (const node of graph.nodes) {
-    for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node])
+    for (const name of node.inputs) {
+      const list = readers.get(name)
+      if (list === undefined) readers.set(name, [node])
+      else list.push(node)
+    }
   }
   const readersOf = (name: string) => readers.get(name) ?? []
   const isOutput = new Set(graph.outputs)
+  const sumsOf = fusedAdds(graph)
 
   const ops: Op[] = []
   const values: Value[] = []
   const byName = new Map<string, Value>()
   const outputs = new Map<string, Value>()
+  const done = new Set<string>([...sumsOf.values()].map((node) => node.name))
 
   const define = (name: string, nonnegative: boolean, grid: Value['grid'], gridScale: number): Value => {
     const lane = grid === undefined || maxStored(grid) > MAX_INTEGER ? 'f32' : maxStored(grid) <= 32767 ? 'i16' : 'i32'
@@ -89,58 +137,96 @@ export function lower(
   }
   /** Same grid as x: nothing is requantised on the way. */
   const sameGrid = (name: string, x: Value): Value => define(name, x.nonnegative, x.grid, x.gridScale)
-
+  /** The only reader of a value that nothing else needs, if it is one of these. */
+  const onlyReader = (name: string, ...kinds: readonly Node['op'][]): Node | undefined => {
+    const [reader, ...others] = readersOf(name)
+    const only = reader !== undefined && others.length === 0 && !isOutput.has(name) && kinds.includes(reader.op)
+    if (only) done.add(reader.name)
+    return only ? reader : undefined
+  }
+  /** The value that a node's arithmetic makes, with the activation behind it. */
+  const result = (node: string): { out: Value; activation: Activation | undefined } => {
+    const next = onlyReader(node, 'relu', 'relu6')
+    const name = next?.name ?? node
+    const activation = next?.op as Activation | undefined
+    if (!isOutput.has(name) || readersOf(name).length > 0) {
+      return { out: quantised(name, activation !== undefined), activation }
+    }
+    const out = define(name, activation !== undefined, undefined, 1)
+    outputs.set(name, out)
+    return { out, activation }
+  }
+  const layer = (node: WeightedNode, from: string, shortcut?: Value): Op => {
+    const x = byName.get(node.inputs[0]) as Value
+    if (node.op === 'conv2d') x.pad = widest(x.pad, node.pad)
+    const shape = shapes.get(node.name) as Shape
+    return { kind: 'weighted', name: node.name, node, x, shape, shortcut, ...result(from) }
+  }
+  const lowerNode = (node: Node): Op => {
+    const { name } = node
+    if (isWeighted(node)) return layer(node, name)
+    const x = byName.get(node.inputs[0]) as Value
+    switch (node.op) {
+      case 'add': {
+        const sums = sumsOf.get(name)
+        const shortcut = byName.get(node.inputs[sums?.name === node.inputs[1] ? 0 : 1]) as Value
+        return sums === undefined ? { kind: 'add', name, x, shortcut, ...result(name) } : layer(sums, name, shortcut)
+      }
+      case 'maxpool':
+      case 'avgpool': {
+        const pad = onlyReader(name, 'padchannels')
+        if (pad?.op !== 'padchannels') return { kind: 'pool', name, node, x, out: sameGrid(name, x) }
+        return { kind: 'pool', name, node, x, out: sameGrid(pad.name, x), firstChannel: pad.before }
+      }
+      case 'flatten':
+        return { kind: 'flatten', name, x, out: sameGrid(name, x) }
+      case 'padchannels':
+        return { kind: 'pad', name, before: node.before, x, out: sameGrid(name, x) }
+      case 'transpose':
+        return { kind: 'transpose', name, node, x, out: sameGrid(name, x) }
+      case 'relu':
+      case 'relu6':
+        return { kind: 'convert', name, x, out: define(name, true, x.grid, x.gridScale), activation: node.op }
+      case 'batchnorm':
+        throw new WhiteDwarfError('E_GRAPH', `'${name}' (${node.op}) exists only in training: fold it before running`)
+    }
+  }
   for (const spec of graph.inputs) {
     ops.push({ kind: 'input', name: spec.name, spec, out: quantised(spec.name, false) })
   }
-  const fused = new Set<string>()
-  for (const node of graph.nodes) {
-    if (fused.has(node.name)) continue
-    const x = byName.get(node.inputs[0]) as Value
-    if (isWeighted(node)) {
-      const next = readersOf(node.name)
-      const relu = next.length === 1 && next[0].op === 'relu' && !isOutput.has(node.name)
-      const name = relu ? next[0].name : node.name
-      if (relu) fused.add(name)
-      const last = isOutput.has(name) && readersOf(name).length === 0
-      const out = last ? define(name, relu, undefined, 1) : quantised(name, relu)
-      if (node.op === 'conv2d') x.pad = widest(x.pad, node.pad)
-      ops.push({ kind: 'weighted', name: node.name, node, x, shape: out.shape, out, relu })
-      if (last) outputs.set(name, out)
-    } else if (node.op === 'maxpool' || node.op === 'avgpool') {
-      ops.push({ kind: 'pool', name: node.name, node, x, out: sameGrid(node.name, x) })
-    } else if (node.op === 'flatten') {
-      ops.push({ kind: 'flatten', name: node.name, x, out: sameGrid(node.name, x) })
-    } else if (node.op === 'relu') {
-      ops.push({ kind: 'convert', name: node.name, x, out: define(node.name, true, x.grid, x.gridScale), relu: true })
-    } else {
-      throw new WhiteDwarfError(
-        'E_GRAPH',
-        `'${node.name}' (${node.op}) exists only in training: fold it before running`,
-      )
-    }
-  }
+  for (const node of graph.nodes) if (!done.has(node.name)) ops.push(lowerNode(node))
   for (const name of graph.outputs) {
     if (outputs.has(name)) continue
     const x = byName.get(name) as Value
     const out: Value = { ...x, name: `${name}:f32`, grid: undefined, gridScale: 1, lane: 'f32', pad: NO_PAD, base: 0 }
     values.push(out)
-    ops.push({ kind: 'convert', name: out.name, x, out, relu: false })
+    ops.push({ kind: 'convert', name: out.name, x, out, activation: undefined })
     outputs.set(name, out)
   }
   return { ops, values, outputs }
 }
 
+/** Operations whose result has the grid of their input, and whose range therefore serves for both. */
+const SAME_GRID: readonly Node['op'][] = ['maxpool', 'flatten', 'relu', 'relu6', 'padchannels', 'transpose']
+
 /**
- * The calibrated maximum of a value: its own, or that of a value made from it without arithmetic.
+ * The calibrated maximum of a value: its own, or the largest of those of the values made from it without arithmetic.
  */
 function rangeOf(name: string, ranges: Readonly<Record<string, number>>, readersOf: (name: string) => Node[]): number {
-  for (let at = name; ; ) {
-    if (Object.hasOwn(ranges, at)) return rangeMax(ranges[at])
-    const next = readersOf(at)
-    if (next.length !== 1 || !['maxpool', 'flatten', 'relu'].includes(next[0].op)) break
-    at = next[0].name
+  let max = 0
+  let complete = true
+  const names = [name]
+  for (const at of names) {
+    if (Object.hasOwn(ranges, at)) {
+      max = Math.max(max, rangeMax(ranges[at]))
+      continue
+    }
+    for (const reader of readersOf(at)) {
+      if (SAME_GRID.includes(reader.op)) names.push(reader.name)
+      else complete = false
+    }
   }
+  if (complete && max > 0) return max
   throw new WhiteDwarfError(
     'E_GRAPH',
     `the model has no activation range for '${name}': it can run in precision 'f32' only`,

@@ -12,22 +12,14 @@ import { planesOf as digitPlanes } from '../kernels/levels.js'
 import { type Arena, SLACK } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
 import { type DenseWeights, emitDense, loadDenseWeights } from './dense.js'
-import {
-  accPlane,
-  emitConvert,
-  emitFlatten,
-  emitInput,
-  emitPool,
-  emitSparse,
-  type Layer,
-  type Scratch,
-  type Step,
-} from './emit.js'
+import { accPlane, emitSparse, type Layer, type Scratch } from './emit.js'
+import { emitAdd, emitConvert, emitFlatten, emitInput, emitPad, emitPool, emitTranspose } from './emit-values.js'
 import { fusePooling } from './fuse.js'
 import { type Geometry, weightedGeometry } from './geometry.js'
 import { chooseLanes, type LevelSums, sumBound } from './lanes.js'
 import { type Lowered, lower, type Op, type WeightedOp } from './lower.js'
 import type { ResolvedOptions } from './options.js'
+import type { Constants, Step } from './requant.js'
 import { Tables } from './tables.js'
 import { isPlanes, planesOf, type Value, valueBytes, valueUnit, vectorStep } from './values.js'
 import { loadPrograms, type Program, rescaleOffsets } from './weights.js'
@@ -118,14 +110,14 @@ export function buildPlan(site: Site): Plan {
       case 'weighted': {
         const w = weighted.get(op) as Weighted
         const program = programs?.get(op.name)
-        const matrix = matrices?.get(w.tensor.name)
+        const matrix = matrices?.get(op.name)
         const layer: Layer = {
           geometry: w.geometry,
           rows: w.tensor.rows,
           kernel: w.scalar ? 'scalar' : 'planar',
           planes: digitPlanes(w.tensor.maxLevel),
           program: program?.address ?? 0,
-          ...(constants.get(op) as { scale: number; bias: number }),
+          ...(constants.get(op) as Constants),
         }
         const steps =
           matrix === undefined
@@ -136,8 +128,14 @@ export function buildPlan(site: Site): Plan {
       }
       case 'pool':
         return emitPool(op, tables, batch)
+      case 'add':
+        return emitAdd(op, tables, batch)
       case 'flatten':
         return emitFlatten(op, batch)
+      case 'pad':
+        return emitPad(op, batch)
+      case 'transpose':
+        return emitTranspose(op, batch)
       case 'convert':
         return emitConvert(op, tables, batch)
     }
@@ -171,7 +169,13 @@ function sparsePrograms(site: Site, lowered: Lowered, weighted: ReadonlyMap<Op, 
     return {
       op,
       width,
-      request: { name: op.name, tensor: tensor.name, offsets: geometry.offsets.map((o) => o * width) },
+      request: {
+        name: op.name,
+        tensor: tensor.name,
+        offsets: geometry.offsets.map((o) => o * width),
+        groups: geometry.groups,
+        groupStep: geometry.groupStep * width,
+      },
     }
   })
   const requests = guesses.map((g) => g.request)
@@ -186,13 +190,20 @@ function sparsePrograms(site: Site, lowered: Lowered, weighted: ReadonlyMap<Op, 
 }
 
 function denseMatrices(site: Site, weighted: ReadonlyMap<Op, Weighted>): Map<string, DenseWeights> {
-  const { bytes, file, instance, arena } = site
-  const byVector = new Set([...weighted.values()].filter((w) => w.scalar).map((w) => w.tensor.name))
-  return loadDenseWeights(bytes, file, instance, arena, (tensor) => !byVector.has(tensor))
+  const { bytes, file, instance, arena, options } = site
+  const requests = [...weighted.values()].map(({ op, tensor, geometry, scalar }) => ({
+    name: op.name,
+    tensor: tensor.name,
+    packed: !scalar,
+    groups: geometry.groups,
+  }))
+  // The dense kernel is called once a group and image, and its calls lie outside of the arena.
+  for (const { groups } of requests) arena.check(groups * options.batch * 256)
+  return loadDenseWeights(bytes, file, instance, arena, requests)
 }
 
 /** Addresses of a layer's scales and biases, with the units of its input and output folded in. */
-function layerConstants(file: WdFile, { x, out, name }: WeightedOp, tables: Tables): { scale: number; bias: number } {
+function layerConstants(file: WdFile, { x, out, name }: WeightedOp, tables: Tables): Constants {
   const { scale, bias } = file.layers[name]
   const unit = valueUnit(x)
   return {

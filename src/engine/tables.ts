@@ -2,7 +2,7 @@
 import { gridWords } from '../kernels/grid.js'
 import type { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
-import type { Value } from './values.js'
+import type { Activation, Value } from './values.js'
 
 /** Writes small read-only tables (grids, pool shapes, constants) into the session's memory, each only once. */
 export class Tables {
@@ -32,7 +32,9 @@ export class Tables {
     return this.bytes(new Uint8Array(Int32Array.from(values).buffer))
   }
 
-  grid(value: Value, relu: boolean): number {
-    return this.bytes(gridWords(value.grid, relu, value.lane !== 'f32'))
+  /** The grid of a value, with the limits of the activation before it. */
+  grid(value: Value, activation?: Activation): number {
+    const ceiling = activation === 'relu6' ? Math.fround(6 * value.gridScale) : Infinity
+    return this.bytes(gridWords(value.grid, activation !== undefined, value.lane !== 'f32', ceiling))
   }
 }

@@ -8,6 +8,9 @@ import type { Pads, Shape } from '../graph/ir.js'
 import { type Grid, gridUnit } from '../kernels/grid.js'
 import { type Lane, laneBytes } from '../kernels/lanes.js'
 
+/** What is done to a layer's results before they are rounded: max(x, 0), or min(max(x, 0), 6). */
+export type Activation = 'relu' | 'relu6'
+
 export interface Value {
   readonly name: string
   readonly shape: Shape

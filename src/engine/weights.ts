@@ -23,8 +23,11 @@ export interface ProgramRequest {
   /** The operation's name. */
   readonly name: string
   readonly tensor: string
-  /** Byte offset of each column. */
+  /** Byte offset of each column, for the rows of the first group. */
   readonly offsets: Uint32Array
+  readonly groups: number
+  /** Bytes to add for each further group. */
+  readonly groupStep: number
 }
 
 /** Room for programs is added in steps of at least this many bytes, while they are decoded. */
@@ -67,20 +70,24 @@ class Decoder {
   }
 
   /** The program of the current tensor, decoded straight to where it will be used. */
-  program(tensor: WdTensor, offsets: Uint32Array): Program {
+  program(tensor: WdTensor, request: ProgramRequest): Program {
     const { exports, memory } = this.instance
     const { rows, cols } = tensor
     const planes = planesOf(tensor.maxLevel)
     const rowRoom = planes * 8 + cols * (planes > 1 ? 8 : 4) + 4
     const address = this.arena.alloc(0)
-    this.setContext(planes, offsets)
+    this.setContext(planes)
     let out = address
-    for (let row = 0; row < rows; ) {
-      this.arena.extendTo(out + Math.max(rowRoom, GROWTH))
-      const done = exports.entropy_decode_program(this.state, row, rows, this.ctx, out, this.arena.used)
-      if (done < 0) throw damaged(tensor)
-      row += done
-      out = new Uint32Array(memory.buffer, this.state, 32)[WORD.out / 4]
+    for (let group = 0; group < request.groups; group++) {
+      this.setOffsets(request, group)
+      const end = ((group + 1) * rows) / request.groups
+      for (let row = (group * rows) / request.groups; row < end; ) {
+        this.arena.extendTo(out + Math.max(rowRoom, GROWTH))
+        const done = exports.entropy_decode_program(this.state, row, end, this.ctx, out, this.arena.used)
+        if (done < 0) throw damaged(tensor)
+        row += done
+        out = new Uint32Array(memory.buffer, this.state, 32)[WORD.out / 4]
+      }
     }
     this.arena.extendTo(out + 4)
     return { address, rows, planes, ...this.statistics() }
@@ -94,12 +101,19 @@ class Decoder {
   }
 
   /** A program from dense levels. */
-  programOf(tensor: WdTensor, levels: number, nonzeros: number, offsets: Uint32Array): Program {
+  programOf(tensor: WdTensor, levels: number, nonzeros: number, request: ProgramRequest): Program {
+    const { rows, cols } = tensor
     const planes = planesOf(tensor.maxLevel)
-    const address = this.arena.alloc(tensor.rows * planes * 8 + nonzeros * (planes > 1 ? 8 : 4) + 4)
-    this.setContext(planes, offsets)
-    this.instance.exports.program_from_levels(levels, tensor.rows, tensor.cols, this.pairs, this.ctx, address)
-    return { address, rows: tensor.rows, planes, ...this.statistics() }
+    const address = this.arena.alloc(rows * planes * 8 + nonzeros * (planes > 1 ? 8 : 4) + 4)
+    this.setContext(planes)
+    const each = rows / request.groups
+    let out = address
+    for (let group = 0; group < request.groups; group++) {
+      this.setOffsets(request, group)
+      const from = levels + group * each * cols
+      out = this.instance.exports.program_from_levels(from, each, cols, this.pairs, this.ctx, out) >>> 0
+    }
+    return { address, rows, planes, ...this.statistics() }
   }
 
   /** Must follow the last tensor: a stream that goes on is damaged. */
@@ -109,8 +123,12 @@ class Decoder {
     }
   }
 
-  private setContext(planes: number, offsets: Uint32Array): void {
-    new Uint32Array(this.instance.memory.buffer, this.offsets, offsets.length).set(offsets)
+  private setOffsets({ offsets, groupStep }: ProgramRequest, group: number): void {
+    const table = new Uint32Array(this.instance.memory.buffer, this.offsets, offsets.length)
+    for (let k = 0; k < offsets.length; k++) table[k] = offsets[k] + group * groupStep
+  }
+
+  private setContext(planes: number): void {
     new Uint32Array(this.instance.memory.buffer, this.ctx, 6).set([planes, this.offsets, 0, 0, 0, 0])
   }
 
@@ -135,12 +153,12 @@ export function loadPrograms(
     decoder.begin(tensor)
     const users = requests.filter((r) => r.tensor === tensor.name)
     if (users.length === 1) {
-      programs.set(users[0].name, decoder.program(tensor, users[0].offsets))
+      programs.set(users[0].name, decoder.program(tensor, users[0]))
       continue
     }
     const levels = arena.alloc(tensor.rows * tensor.cols)
     const nonzeros = decoder.dense(tensor, levels).reduce((n, l) => n + (l === 0 ? 0 : 1), 0)
-    for (const user of users) programs.set(user.name, decoder.programOf(tensor, levels, nonzeros, user.offsets))
+    for (const user of users) programs.set(user.name, decoder.programOf(tensor, levels, nonzeros, user))
   }
   decoder.finish()
   return programs

@@ -70,17 +70,35 @@ export const GRID_BYTES = 20
 /** Largest integer that the kernels' conversion from f32 to integer lanes reaches. */
 export const MAX_INTEGER = 2 ** 22 - 1
 
+/** The grid number nearest to x >= 0, ties to even, at most max. */
+function nearest(grid: Grid, x: number): number {
+  const exponent = Math.max(Math.floor(Math.log2(x)), grid.minExponent)
+  const spacing = 2 ** (exponent - grid.mantissaBits)
+  const floor = Math.floor(x / spacing)
+  const rest = x / spacing - floor
+  const up = rest > 0.5 || (rest === 0.5 && floor % 2 === 1)
+  return Math.min((up ? floor + 1 : floor) * spacing, grid.max)
+}
+
 /**
  * The descriptor that kernels take. `grid` undefined means f32: no rounding.
- * @param relu clamps from below at zero instead of -max
+ * @param clamps from below at zero instead of -max (ReLU)
  * @param integers the results go to integer lanes; a grid of constant spacing then needs no rounding of its own
+ * @param ceiling clamps from above where it is below max (ReLU6): rounding keeps the order, so clamping rounded numbers at
+ *   the rounded ceiling is the same as clamping before
  */
-export function gridWords(grid: Grid | undefined, relu: boolean, integers: boolean): Uint8Array {
+export function gridWords(
+  grid: Grid | undefined,
+  clamps: boolean,
+  integers: boolean,
+  ceiling = Number.POSITIVE_INFINITY,
+): Uint8Array {
   const constantSpacing = grid !== undefined && grid.max < 2 ** (grid.minExponent + 1)
   const rounds = grid !== undefined && !(integers && constantSpacing)
+  const high = grid === undefined ? ceiling : ceiling < grid.max ? nearest(grid, ceiling) : grid.max
   const words = new DataView(new ArrayBuffer(GRID_BYTES))
-  words.setFloat32(0, grid?.max ?? Infinity, true)
-  words.setFloat32(4, relu ? 0 : -(grid?.max ?? Infinity), true)
+  words.setFloat32(0, high, true)
+  words.setFloat32(4, clamps ? 0 : -(grid?.max ?? Infinity), true)
   words.setUint32(8, grid ? (grid.minExponent + 127) << 23 : 0, true)
   words.setUint32(12, rounds ? (23 - (grid as Grid).mantissaBits) << 23 : 0, true)
   words.setFloat32(16, grid ? 1 / gridUnit(grid) : 1, true)

@@ -8,6 +8,9 @@ export const LANES: readonly Lane[] = ['i16', 'i32', 'f32']
 
 export const laneBytes = (lane: Lane): 2 | 4 => (lane === 'i16' ? 2 : 4)
 
+/** The number by which kernels take a lane type as an argument. */
+export const laneCode = (lane: Lane): number => LANES.indexOf(lane)
+
 /** The view of `lane` elements; element i of a pointer p is at index p / laneBytes + i. */
 export const laneView = (mem: Mem, lane: Lane): Int16Array | Int32Array | Float32Array => mem[lane]
 

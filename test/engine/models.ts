@@ -61,19 +61,30 @@ export interface ModelOptions {
   readonly density: number
 }
 
-/** Random levels, constants of sensible size (odd seeds: scales of both signs), and a range for every value. */
-export function randomModel(graph: Graph, { seed, maxLevel, density }: ModelOptions): Model {
+function withoutSharing(node: Node): Node {
+  if (!isWeighted(node)) return node
+  const { weightsOf: _, ...rest } = node
+  return rest
+}
+
+/**
+ * Of nodes that name another in weightsOf, the model has one tensor. Random levels, constants of sensible size (odd seeds: scales of both signs), and a range for every
+ * value.
+ */
+export function randomModel(given: Graph, { seed, maxLevel, density }: ModelOptions): Model {
+  const graph = { ...given, nodes: given.nodes.map(withoutSharing) }
   const rng = new Rng(seed)
   const signed = seed % 2 === 1
   const shapes = inferShapes(graph)
   const tensors: Record<string, LevelTensor> = {}
   const layers: Model['layers'] = Object.fromEntries(
-    graph.nodes.filter(isWeighted).map((node) => {
+    given.nodes.filter(isWeighted).map((node) => {
       const shape = weightShape(node, shapes.get(node.inputs[0]) as readonly number[])
       const levels = Int8Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () =>
         rng.float() < density ? (1 + rng.below(maxLevel)) * (rng.below(2) ? 1 : -1) : 0,
       )
-      tensors[node.name] = { shape, maxLevel, levels }
+      const tensor = node.weightsOf ?? node.name
+      tensors[tensor] ??= { shape, maxLevel, levels }
       const fanIn = levels.length / shape[0]
       const gain = 1 / (Math.sqrt(Math.max(1, fanIn * density)) * maxLevel)
       const scale = Array.from(
@@ -81,7 +92,7 @@ export function randomModel(graph: Graph, { seed, maxLevel, density }: ModelOpti
         () => gain * (0.5 + rng.float()) * (signed && rng.below(2) ? -1 : 1),
       )
       const bias = Array.from({ length: shape[0] }, () => 0.2 * rng.normal())
-      const params = { tensor: node.name, scale: quantiseUniform(scale, 6), bias: quantiseHalf(bias) }
+      const params = { tensor, scale: quantiseUniform(scale, 6), bias: quantiseHalf(bias) }
       return [node.name, params]
     }),
   )

@@ -17,6 +17,7 @@ const WINDOWS: Window[] = [
   { size: [7, 9], kernel: [3, 3], stride: [2, 2], pad: [1, 1, 1, 1] },
   { size: [6, 5], kernel: [3, 2], stride: [1, 1], pad: [0, 1, 2, 0] },
   { size: [8, 8], kernel: [8, 8], stride: [1, 1], pad: [0, 0, 0, 0] },
+  { size: [7, 10], kernel: [1, 1], stride: [2, 3], pad: [0, 0, 0, 0] },
   { size: [1, 1], kernel: [1, 1], stride: [3, 3], pad: [0, 0, 0, 0] },
 ]
 
@@ -47,7 +48,7 @@ describe.each(builds('core'))('pooling and layout, $build build', (module) => {
   }
 
   for (const bits of [16, 32]) {
-    it(`flatten_${bits} and phases_${bits} equal their references`, () => {
+    it(`flatten_${bits}, phases_${bits} and transpose_${bits} equal their references`, () => {
       let seed = 1
       for (const [channels, height, width] of [
         [1, 1, 1],
@@ -60,6 +61,19 @@ describe.each(builds('core'))('pooling and layout, $build build', (module) => {
             const x = layout.lanes('i32', channels * height * pitch, 1e6)
             const y = layout.reserve(channels * height * width * step * 4)
             return { args: [x, height * pitch, pitch, channels, height, width, y, step] }
+          })
+        }
+        for (const [yHeight, yWidth] of [
+          [1, 1],
+          [1, 5],
+          [3, 2],
+        ]) {
+          check(module, row(`transpose_${bits}`), seed++, (layout) => {
+            const [pitch, yPitch] = [width + 1, yWidth + 2]
+            const [plane, yPlane] = [height * pitch + 1, (yHeight + 1) * yPitch]
+            const x = layout.lanes('i32', yHeight * yWidth * plane, 1e6)
+            const y = layout.reserve(height * width * yPlane * 4)
+            return { args: [x, plane, pitch, height, width, y, yPlane, yPitch, yHeight, yWidth] }
           })
         }
         for (const [sy, sx] of [

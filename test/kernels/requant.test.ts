@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Fp8Format, fp8Format, type Grid, gridUnit, gridWords, INT8 } from '../../src/kernels/grid.js'
-import { builds, check, type Layout, row } from './harness.js'
+import { Rng } from '../../src/rng.js'
+import { builds, check, Layout, row } from './harness.js'
 
 const LANES = ['i16', 'i32', 'f32'] as const
 const FORMATS = ['e4m3', 'e5m2', 'e3m4', 'e2m5'].map(fp8Format)
@@ -52,6 +53,38 @@ describe.each(builds('core'))('requantisation, $build build', (module) => {
         }
       })
     }
+  }
+
+  for (const to of LANES) {
+    it(`requant_add_${to} equals its reference, whatever the lanes of its inputs`, () => {
+      let seed = 1
+      for (const grid of gridsFor(to)) {
+        for (const [accLane, from] of LANES.entries()) {
+          for (const [rLane, other] of LANES.entries()) {
+            const width = 1 + (seed % 9)
+            check(module, row(`requant_add_${to}`), seed++, (layout) => {
+              const [channels, height] = [3, 2]
+              const area = (lane: (typeof LANES)[number], range: number, pitch: number) => {
+                const plane = height * pitch + 1
+                return { at: layout.lanes(lane, channels * plane, range), plane, pitch }
+              }
+              const acc = area(from, from === 'i16' ? 32767 : 40000, width + (seed % 3))
+              const r = area(other, 127, width + (seed % 2))
+              const spread = ((grid?.max ?? 1) / 40000) * 2
+              const scale = layout.f32(Array.from({ length: channels }, () => layout.rng.normal() * spread))
+              const bias = layout.f32(Array.from({ length: channels }, () => layout.rng.normal() * spread * 100))
+              const factor = layout.rng.normal() * spread * 300
+              const ceiling = seed % 3 === 0 ? (grid?.max ?? 1) * layout.rng.float() : Infinity
+              const g = layout.bytes(gridWords(grid, seed % 2 === 0, to !== 'f32', ceiling))
+              const y = layout.reserve(channels * (height + 1) * (width + 2) * 4)
+              const sources = [acc.at, accLane, acc.plane, acc.pitch, r.at, rLane, r.plane, r.pitch]
+              const target = [y, (height + 1) * (width + 2), width + 2, channels, height, width]
+              return { args: [...sources, ...target, scale, bias, factor, g] }
+            })
+          }
+        }
+      }
+    })
   }
 
   it('rounds ties to even, saturates, and keeps every representable number', () => {
@@ -121,6 +154,27 @@ describe.each(builds('core'))('FP8 bytes, $build build', (module) => {
     module.exports.fp8_decode(8192, 16384, codes.length, ...decodeArgs(format))
     module.exports.fp8_encode(16384, 32768, codes.length, 4096, format.mantissaBits, format.bias, format.nanCode)
     expect(Array.from(u8.subarray(32768, 32768 + codes.length))).toEqual(codes)
+  })
+})
+
+describe('the ceiling of a grid', () => {
+  it.each([undefined, INT8, ...FORMATS])('is its number nearest to 6 in units of the scale (%#)', (grid) => {
+    const reference = row('requant_vector_f32_f32').reference
+    for (const gridScale of [0.01, 0.75, 1, 3.3, 17.125, 20, 21.1, 1e6]) {
+      // Clamped before rounding, by hand, and after, by the descriptor.
+      const six = Math.fround(6 * gridScale)
+      const numbers = [0.1, 0.5, 0.98, 0.999, 1, 1.001, 1.02, 2, 1e6].map((f) => Math.fround(six * f))
+      const after = [numbers, numbers.map((v) => Math.min(v, six))].map((values, i) => {
+        const layout = new Layout(new Rng(1))
+        const n = values.length
+        const [acc, one, zero] = [values, values.map(() => 1), values.map(() => 0)].map((a) => layout.f32(a))
+        const y = layout.reserve(n * 4)
+        const g = layout.bytes(gridWords(grid, true, false, i === 0 ? six : Infinity))
+        reference(layout.mem, acc, y, n, one, zero, g)
+        return Array.from(layout.mem.f32.subarray(y / 4, y / 4 + n))
+      })
+      expect(after[0]).toEqual(after[1])
+    }
   })
 })
 

@@ -6,6 +6,8 @@
 //           splits each plane into strideY * strideX phase planes, so that a strided convolution becomes gathers of
 //           unit stride: weight (u, v) reads phase (u mod strideY, v mod strideX) at (u / strideY, v / strideX).
 //           x points at the first pixel of the padded plane; positions at or beyond height x width are written as zero.
+// transpose planes -> planes:  y[i * width + j, r, s] = x[r * yWidth + s, i, j]
+//           swaps channels and pixels: x has yHeight * yWidth channels of height x width pixels, y the reverse.
 //
 // Pitches, planes and steps count elements. Contract: natural alignment. Exact: copies.
 
@@ -61,6 +63,33 @@ function phases<T>(
           for (; j < yWidth; j++) store<T>(to + (j as usize) * sizeof<T>(), 0 as T)
         }
         y += (yPlane as usize) * sizeof<T>()
+      }
+    }
+  }
+}
+
+function transpose<T>(
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  height: i32,
+  width: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  yHeight: i32,
+  yWidth: i32,
+): void {
+  const step = (yPlane as usize) * sizeof<T>()
+  for (let r = 0; r < yHeight; r++) {
+    for (let s = 0; s < yWidth; s++) {
+      let to = y + ((r * yPitch + s) as usize) * sizeof<T>()
+      for (let i = 0; i < height; i++) {
+        const from = x + (((r * yWidth + s) * xPlane + i * xPitch) as usize) * sizeof<T>()
+        for (let j = 0; j < width; j++) {
+          store<T>(to, load<T>(from + (j as usize) * sizeof<T>()))
+          to += step
+        }
       }
     }
   }
@@ -126,6 +155,36 @@ export function phases_32(
   strideX: i32,
 ): void {
   phases<u32>(x, xPlane, xPitch, channels, height, width, y, yPlane, yPitch, yHeight, yWidth, strideY, strideX)
+}
+
+export function transpose_16(
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  height: i32,
+  width: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  yHeight: i32,
+  yWidth: i32,
+): void {
+  transpose<u16>(x, xPlane, xPitch, height, width, y, yPlane, yPitch, yHeight, yWidth)
+}
+
+export function transpose_32(
+  x: usize,
+  xPlane: i32,
+  xPitch: i32,
+  height: i32,
+  width: i32,
+  y: usize,
+  yPlane: i32,
+  yPitch: i32,
+  yHeight: i32,
+  yWidth: i32,
+): void {
+  transpose<u32>(x, xPlane, xPitch, height, width, y, yPlane, yPitch, yHeight, yWidth)
 }
 
 /** How many of n f32 values are NaN or infinite. */

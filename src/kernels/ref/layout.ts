@@ -63,6 +63,32 @@ export const phases =
     return undefined
   }
 
+export const transpose =
+  (bytes: 2 | 4) =>
+  (
+    mem: Mem,
+    x: number,
+    xPlane: number,
+    xPitch: number,
+    height: number,
+    width: number,
+    y: number,
+    yPlane: number,
+    yPitch: number,
+    yHeight: number,
+    yWidth: number,
+  ) => {
+    const view = bytes === 2 ? mem.u16 : mem.u32
+    for (let channel = 0; channel < yHeight * yWidth; channel++) {
+      for (let pixel = 0; pixel < height * width; pixel++) {
+        const from = channel * xPlane + Math.floor(pixel / width) * xPitch + (pixel % width)
+        const to = pixel * yPlane + Math.floor(channel / yWidth) * yPitch + (channel % yWidth)
+        view[at(y, bytes) + to] = view[at(x, bytes) + from]
+      }
+    }
+    return undefined
+  }
+
 export function countNonfinite(mem: Mem, x: number, n: number): number {
   let count = 0
   for (let i = 0; i < n; i++) if (!Number.isFinite(mem.f32[at(x, 4) + i])) count++

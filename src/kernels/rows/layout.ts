@@ -1,6 +1,6 @@
 import { LANES } from '../lanes.js'
 import { fp8Decode, fp8Encode } from '../ref/fp8.js'
-import { countNonfinite, flatten, phases } from '../ref/layout.js'
+import { countNonfinite, flatten, phases, transpose } from '../ref/layout.js'
 import { avgpool, maxpool } from '../ref/pool.js'
 import type { KernelRow } from '../row.js'
 
@@ -75,6 +75,18 @@ export const layoutRows: readonly KernelRow[] = [
       contract: `${bytes}-byte elements, naturally aligned; planes and pitches in elements.`,
       exact: 'bits',
       reference: phases(bytes),
+    }),
+  ),
+  ...SIZES.map(
+    (bytes): KernelRow => ({
+      name: `transpose_${bytes * 8}`,
+      module: 'core',
+      family: 'layout',
+      formula: 'y[i * width + j, r, s] = x[r * yWidth + s, i, j]',
+      params: ['x', 'xPlane', 'xPitch', 'height', 'width', 'y', 'yPlane', 'yPitch', 'yHeight', 'yWidth'],
+      contract: `yHeight * yWidth channels of x; ${bytes}-byte elements, naturally aligned; planes and pitches in elements.`,
+      exact: 'bits',
+      reference: transpose(bytes),
     }),
   ),
   {

@@ -72,3 +72,18 @@ export async function listFolder(path: string): Promise<Listing | undefined> {
     throw new WhiteDwarfError('E_IO', `could not read ${path}: ${(cause as Error).message}`, { cause })
   }
 }
+
+/** Files that are read at a time: enough to keep the disk and the threads that unpack busy. */
+const AT_ONCE = 16
+
+/** The results of `read` for all items, in order, few at a time. Of several failures the first in this order is thrown. */
+export async function readAll<T, R>(items: readonly T[], read: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (let i = 0; i < items.length; i += AT_ONCE) {
+    for (const result of await Promise.allSettled(items.slice(i, i + AT_ONCE).map(read))) {
+      if (result.status === 'rejected') throw result.reason
+      results.push(result.value)
+    }
+  }
+  return results
+}

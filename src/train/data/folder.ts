@@ -3,13 +3,14 @@
  *
  *   FOLDER/train/CLASS/IMAGE ... and FOLDER/test/CLASS/IMAGE ... (or val),   or FOLDER/CLASS/IMAGE ... without a test set
  *
- * Classes are numbered in the order of their names. All images have one size, unless they are resized. If one of them is in colour,
+ * Classes are numbered in the order of their names. In the data set they take turns, so that its first n examples are a fair sample
+ * (images within a class are in the order of their names). All images have one size, unless they are resized. If one of them is in colour,
  * all are.
  */
 import { WhiteDwarfError } from '../../errors.js'
 import type { DataSet } from '../dataset.js'
 import { MAX_CLASSES } from './arrays.js'
-import { join, listFolder, readFile } from './files.js'
+import { join, listFolder, readAll, readFile } from './files.js'
 import { type RawImage, resizeToSquare, toColour, toPlanes } from './image.js'
 import { MAX_BYTES } from './inflate.js'
 import { decodePng, isPng } from './png.js'
@@ -23,9 +24,6 @@ export interface ImageFolderOptions {
   /** Reads JPEG images; without it only PNG images are read. */
   readonly jpeg?: JpegDecoder
 }
-
-/** Files that are read at a time. */
-const AT_ONCE = 16
 
 const refuse = (path: string, why: string) => new WhiteDwarfError('E_DATA', `${path}: ${why}`)
 
@@ -70,7 +68,7 @@ async function readClasses(path: string, classes: readonly string[], options: Im
   if (classes.length < 2) throw refuse(path, `${classes.length} sub-folders, expected one for each class, at least 2`)
   if (classes.length > MAX_CLASSES) throw refuse(path, `${classes.length} classes, more than ${MAX_CLASSES}`)
   const there = (await listFolder(path))?.folders ?? []
-  const files: { path: string; label: number }[] = []
+  const files: { path: string; label: number; turn: number }[] = []
   for (const [label, name] of classes.entries()) {
     const folder = join(path, name)
     // A class may be absent from a test set.
@@ -78,20 +76,19 @@ async function readClasses(path: string, classes: readonly string[], options: Im
     if (listing !== undefined && listing.folders.length > 0) {
       throw refuse(folder, `the folder of a class may hold images only, it holds the folder '${listing.folders[0]}'`)
     }
-    for (const file of listing?.files ?? []) files.push({ path: join(folder, file), label })
+    listing?.files.forEach((file, turn) => {
+      files.push({ path: join(folder, file), label, turn })
+    })
   }
+  files.sort((a, b) => a.turn - b.turn || a.label - b.label)
   if (files.length === 0) throw refuse(path, 'there are no images in its sub-folders')
-  const images: { path: string; label: number; image: RawImage }[] = []
   let bytes = 0
-  for (let i = 0; i < files.length; i += AT_ONCE) {
-    const read = (file: { path: string; label: number }) =>
-      readImage(file.path, options).then((image) => ({ ...file, image }))
-    for (const image of await Promise.all(files.slice(i, i + AT_ONCE).map(read))) {
-      images.push(image)
-      bytes += image.image.data.length
-    }
+  const images = await readAll(files, async (file) => {
+    const image = await readImage(file.path, options)
+    bytes += image.data.length
     if (bytes > MAX_BYTES) throw refuse(path, `the images take more than ${MAX_BYTES} bytes: give the option resize`)
-  }
+    return { ...file, image }
+  })
   return { classes, images }
 }
 

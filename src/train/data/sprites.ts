@@ -6,7 +6,7 @@
 import { WhiteDwarfError } from '../../errors.js'
 import type { DataSet, TrainTest } from '../dataset.js'
 import { CIFAR10_CLASSES } from './cifar.js'
-import { join, readFile } from './files.js'
+import { join, readAll, readFile } from './files.js'
 import { toPlanes } from './image.js'
 import { decodePng } from './png.js'
 
@@ -31,8 +31,9 @@ export async function loadCifarSprites(folder: string): Promise<TrainTest> {
   }
   const load = async (first: number, end: number): Promise<DataSet> => {
     const images = new Uint8Array((end - first) * ROWS * 3 * PIXELS)
-    for (let k = first; k < end; k++) {
-      const name = join(folder, spriteName(k))
+    const sprites = Array.from({ length: end - first }, (_, i) => i)
+    await readAll(sprites, async (i) => {
+      const name = join(folder, spriteName(first + i))
       const { width, height, channels, data } = await decodePng(await readFile(name, why), name)
       if (width !== PIXELS || height !== ROWS || channels !== 3) {
         throw new WhiteDwarfError(
@@ -40,8 +41,8 @@ export async function loadCifarSprites(folder: string): Promise<TrainTest> {
           `${name}: ${width} x ${height} pixels of ${channels} channels, expected ${PIXELS} x ${ROWS} of 3`,
         )
       }
-      toPlanes(data, 3, PIXELS, images.subarray((k - first) * ROWS * 3 * PIXELS))
-    }
+      toPlanes(data, 3, PIXELS, images.subarray(i * ROWS * 3 * PIXELS))
+    })
     return {
       shape: SHAPE,
       images,
