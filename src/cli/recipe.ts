@@ -109,8 +109,8 @@ export function parseRecipe(args: Arguments): Recipe {
     options: given({
       ...Object.fromEntries(NUMBERS.map((o) => [o.key, args.number(o.name, o)])),
       ...Object.fromEntries(CHOICES.map((o) => [o.key, args.choice(o.name, o.choices)])),
-      augment: parseAugmentation(args),
       workers,
+      augment: parseAugmentation(args),
     }),
     supermask: parseSupermask(args),
     constants: given({ scaleBits: bits, biasBits: bits }),

@@ -7,7 +7,7 @@ import type { ProgressEvent } from './progress.js'
 import { Saver } from './saver.js'
 import type { Settings } from './settings.js'
 import { createState, type TrainState } from './state.js'
-import { trainStep } from './step.js'
+import { roundFrom, trainStep } from './step.js'
 import { type Timeline, timeline } from './timeline.js'
 import type { Turns } from './turns.js'
 
@@ -25,7 +25,10 @@ export function setUp(net: Network, s: Settings): TrainState {
 export async function runLoop(state: TrainState, s: Settings, turns: Turns): Promise<void> {
   const time = timeline(s)
   const saver = new Saver(state, s, time)
-  if (s.resume !== undefined) state.weights.install()
+  if (s.resume !== undefined) {
+    state.weights.install()
+    roundFrom(state, time, state.step - 1)
+  }
   let betweenSteps = true
   try {
     for (;;) {
@@ -55,6 +58,7 @@ export async function runLoop(state: TrainState, s: Settings, turns: Turns): Pro
 async function finish(state: TrainState, s: Settings, turns: Turns): Promise<void> {
   state.net.mem.part.barrier()
   state.averages?.norms.install()
+  state.weights.install()
   const count = Math.min(s.statistics, state.order.length)
   await recalibrate(state.net, state.feeder, s.train, state.order, count, turns)
 }
@@ -80,6 +84,7 @@ async function report(state: TrainState, s: Settings, time: Timeline, turns: Tur
   }
   const measure = step % time.stepsPerEpoch === 0 && (epoch % s.testEvery === 0 || epoch === s.epochs)
   const before = clock.seconds
+  if (measure) state.weights.install()
   const tested = measure && s.test && { testAccuracy: await accuracy(state.net, state.feeder, s.test, turns) }
   const complete = { ...event, ...tested }
   state.history.push(complete)

