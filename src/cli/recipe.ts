@@ -50,6 +50,7 @@ const NUMBERS: readonly NumberOption[] = [
   number('ramp', 'ramp', 'share of training over which the density falls to its end value', { min: 0, max: 1 }),
   number('freeze', 'freeze', 'share of training, at the end, in which levels stay as they are', { min: 0, max: 0.9 }),
   number('ema', 'ema', 'train averages: their decay per step, for example 0.999', { min: 0, max: 0.99999 }),
+  number('round-from', 'roundFrom', 'share of training before activations are rounded', { min: 0, max: 1 }),
   number('test-every', 'testEvery', 'epochs between two tests', { min: 1, max: 10000, whole: true }),
   number('seed', 'seed', 'determines every bit of the result', { min: 0, whole: true }),
 ]
@@ -64,6 +65,12 @@ const CHOICES: readonly ChoiceOption[] = [
     'of the learning rate',
   ),
   choice('ramp-shape', 'rampShape', ['linear', 'cubic'], 'how the density falls'),
+  choice(
+    'activations',
+    'activations',
+    ['f32', 'int8', 'e4m3', 'e5m2', 'e3m4', 'e2m5'],
+    'precision that activations are rounded to while training',
+  ),
 ]
 
 const SUPERMASK: readonly OptionSpec[] = [
