@@ -1,9 +1,9 @@
 /** The points of a sweep: every combination of the values given for its axes, and what training found at each. */
-import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { WhiteDwarfError } from '../errors.js'
 import type { Arguments } from './args.js'
 import { type ChartPanel, lineChart } from './chart.js'
-import { reason } from './files.js'
+import { writeOutput } from './files.js'
 import { duration, grouped, percent, plainTable } from './text.js'
 
 /** Options that take several values, with what separates them: networks contain commas. */
@@ -88,13 +88,10 @@ function parseResult(line: string): SweepResult | undefined {
   }
 }
 
-/** @throws WhiteDwarfError E_IO */
-export function appendResult(path: string, result: SweepResult): void {
-  try {
-    appendFileSync(path, `${JSON.stringify(result)}\n`)
-  } catch (cause) {
-    throw new WhiteDwarfError('E_IO', `cannot write results '${path}': ${reason(cause)}`, { cause })
-  }
+/** Adds a result to those known, and writes all of them. @throws WhiteDwarfError E_IO */
+export function saveResult(path: string, known: Map<string, SweepResult>, result: SweepResult): void {
+  known.set(key(result.point), result)
+  writeOutput(path, [...known.values()].map((r) => `${JSON.stringify(r)}\n`).join(''), 'results')
 }
 
 export const resultOf = (results: ReadonlyMap<string, SweepResult>, point: Point) => results.get(key(point))

@@ -10,13 +10,13 @@ import { dataOptions, imageOptions, normalised, parseData } from '../data.js'
 import { checkWritable, writeOutput } from '../files.js'
 import { recipeOptions } from '../recipe.js'
 import {
-  appendResult,
   argumentsOf,
   axes,
   type Point,
   readResults,
   resultOf,
   type SweepResult,
+  saveResult,
   sweepPoints,
   sweepSvg,
   sweepTable,
@@ -108,7 +108,7 @@ export const sweep: Command = {
         result = { ...made.result, options }
         if (keep !== undefined)
           writeOutput(join(keep, `${pointName(point).replace(/[^\w.-]+/g, '_')}.wd`), made.bytes, 'model')
-        appendResult(out, result)
+        saveResult(out, known, result)
         signal.throwIfAborted()
       } else if (!quiet) {
         process.stderr.write(`${i + 1}/${points.length} ${pointName(point)}: ${percent(result.accuracy)}, known\n`)
