@@ -24,7 +24,7 @@
 //
 // ema_f32, exponential moving average: a = a + share * (x - a).
 //
-// Layout: p, gradient, v, m, a, x are f32 [n]; signs are i8 [n], and 0 means none.
+// Layout: p, gradient, v, m, a, x are f32 [n]; signs are i8 [n], a pointer of 0 means none.
 //
 // Contract: 4-byte alignment. p, v, m and a are overwritten; blocks do not overlap.
 // Exact: f32, in the order of the formulas; 1 - beta is rounded to f32. Any range of a block may be done by itself.

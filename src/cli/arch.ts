@@ -79,7 +79,7 @@ const families: readonly Family[] = [
   {
     names: ['lenet'],
     syntax: 'lenet:CHANNELS,...[/UNITS,...]',
-    about: '5 x 5 convolutions and 2 x 2 pooling, then hidden layers',
+    about: '5 x 5 convolutions and pooling, then hidden layers',
     list: [1, MAX_NUMBERS],
     needsList: true,
     settings: [''],
@@ -91,7 +91,7 @@ const families: readonly Family[] = [
   {
     names: family('conv', 2, 4, 6, 8),
     syntax: 'conv6[:WIDTH]',
-    about: 'conv2, 4, 6, 8: pairs of convolutions, three dense layers',
+    about: 'conv2, 4, 6, 8: pairs of convolutions, hidden layers',
     list: [0, 1],
     fractions: true,
     build: ({ depth, list: [width], input, classes }) =>
@@ -108,7 +108,7 @@ const families: readonly Family[] = [
   {
     names: ['resnet9'],
     syntax: 'resnet9[:N,N,...][/residual=N,...|none]',
-    about: 'small and fast to train; channels 64,128,256,512, residual=1,3',
+    about: 'small and fast; 64,128,256,512 channels, residual=1,3',
     list: [2, MAX_NUMBERS],
     settings: ['residual'],
     build: ({ list, stages, input, classes }) => {
@@ -120,7 +120,7 @@ const families: readonly Family[] = [
   {
     names: family('resnet', 8, 14, 20, 26, 32, 38, 44, 56, 110),
     syntax: 'resnet20[:N,N,N][/shortcut=A|B][/fold=N,...|all]',
-    about: 'resnet8, 14, 20, 26, 32, 38, 44, 56, 110 for CIFAR; channels 16,32,64',
+    about: 'resnet8, 14, 20, ... 56, 110; 16,32,64 channels',
     list: [3, 3],
     settings: ['shortcut', 'fold'],
     build: ({ depth, list, word, stages, input, classes }) => {
@@ -132,7 +132,7 @@ const families: readonly Family[] = [
   {
     names: family('resnet', 18, 34, 50, 101, 152),
     syntax: 'resnet50[:N][/stem=cifar|imagenet][/fold=N,...|all]',
-    about: 'resnet18, 34, 50, 101, 152 for ImageNet; 64 channels at first',
+    about: 'resnet18, 34, 50, 101, 152; 64 channels at first',
     list: [1, 1],
     settings: ['stem', 'fold'],
     build: ({ depth, list: [width], word, stages, input, classes }) => {
@@ -155,7 +155,7 @@ const families: readonly Family[] = [
   },
   {
     names: ['mixer'],
-    syntax: 'mixer[:CHANNELS,BLOCKS][/patch=N][/tokens=N][/units=N][/fold=all]',
+    syntax: 'mixer[:N,BLOCKS][/patch=N][/tokens=N][/units=N][/fold=all]',
     about: 'MLP-Mixer; 128 channels, 8 blocks, 4 x 4 patches',
     list: [2, 2],
     settings: ['patch', 'tokens', 'units', 'fold'],

@@ -1,17 +1,20 @@
-/** Images for `whitedwarf run --image`: IDX files, or raw bytes or floats in the model's own shape. */
-import { parseIdx } from '../compress.js'
+/** Images for `whitedwarf run --image`: PNG and IDX files, or raw bytes or floats in the model's own shape. */
+import { decodePng, parseIdx, type RawImage } from '../compress.js'
 import { WhiteDwarfError } from '../errors.js'
 import { Tensor } from '../index.js'
+import { toColour, toPlanes } from '../train/data/image.js'
+import { isPng } from '../train/data/png.js'
 import { readInput } from './files.js'
 
 /**
- * Reads images as one tensor [n, ...shape]. IDX (gzipped or not) is recognised by its first bytes; a file that ends in
+ * Reads images as one tensor [n, ...shape]. PNG and IDX (gzipped or not) are recognised by their first bytes; a file that ends in
  * .f32 holds little-endian floats; anything else is raw bytes 0..255.
  * @throws WhiteDwarfError E_IO, E_FORMAT, E_SHAPE
  */
 export async function readImages(path: string, shape: readonly number[]): Promise<Tensor> {
   const bytes = await readInput(path, 'image file')
   const size = shape.reduce((a, b) => a * b, 1)
+  if (isPng(bytes)) return pngTensor(await decodePng(bytes, path), path, shape)
   if (isIdx(bytes)) {
     const idx = await parseIdx(bytes, path)
     const [count, ...rest] = idx.shape
@@ -42,4 +45,19 @@ const isIdx = (b: Uint8Array): boolean => (b[0] === 0 && b[1] === 0 && b[2] === 
 function sameTail(rest: readonly number[], shape: readonly number[]): boolean {
   const trim = (dims: readonly number[]) => dims.join('x').replace(/^(1x)+/, '')
   return trim(rest) === trim(shape)
+}
+
+/** Grey images serve models for colour; nothing is resized. */
+function pngTensor(png: RawImage, path: string, shape: readonly number[]): Tensor {
+  const image = shape[0] === 3 ? toColour(png) : png
+  const { width, height, channels, data } = image
+  if ([channels, height, width].join() !== shape.join()) {
+    throw new WhiteDwarfError(
+      'E_SHAPE',
+      `${path} is an image of [${channels}, ${height}, ${width}], the model takes [${shape.join(', ')}]`,
+    )
+  }
+  const planes = new Uint8Array(data.length)
+  toPlanes(data, channels, width * height, planes)
+  return new Tensor('uint8', planes, [1, ...shape])
 }

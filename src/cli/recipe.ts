@@ -7,6 +7,7 @@ import {
   type TrainOptions,
 } from '../compress.js'
 import type { Arguments, OptionSpec } from './args.js'
+import { parseAugmentation } from './data.js'
 
 interface NumberOption extends OptionSpec {
   readonly key: keyof TrainOptions
@@ -90,7 +91,7 @@ export const recipeOptions: readonly OptionSpec[] = [
   ...SUPERMASK,
   ...NUMBERS,
   ...CHOICES,
-  { name: 'shift', value: 'N', help: 'training images move by up to N pixels' },
+  { name: 'workers', value: 'N', help: 'threads that train together, or auto; the result is the same' },
   { name: 'bits', value: 'N', help: 'bits of a scale or bias in the file, 1 to 8' },
 ]
 
@@ -102,13 +103,14 @@ export interface Recipe {
 
 /** What the arguments say, and nothing else. @throws WhiteDwarfError E_OPTION */
 export function parseRecipe(args: Arguments): Recipe {
-  const shift = args.number('shift', { min: 0, max: 32, whole: true })
+  const workers = args.string('workers') === 'auto' ? 'auto' : args.number('workers', { min: 1, max: 64, whole: true })
   const bits = args.number('bits', { min: 1, max: 8, whole: true }) as ConstantBits | undefined
   return {
     options: given({
       ...Object.fromEntries(NUMBERS.map((o) => [o.key, args.number(o.name, o)])),
       ...Object.fromEntries(CHOICES.map((o) => [o.key, args.choice(o.name, o.choices)])),
-      augment: shift === undefined ? undefined : { shift },
+      workers,
+      augment: parseAugmentation(args),
     }),
     supermask: parseSupermask(args),
     constants: given({ scaleBits: bits, biasBits: bits }),

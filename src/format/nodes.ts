@@ -64,28 +64,29 @@ export class NodeCoder {
   code(f: Fields, values: readonly string[], given?: Node): Node {
     const history = this.before.join('.')
     const usual = this.later ? this.followed.get(history) : undefined
-    const wanted = given === undefined ? undefined : patternOf(given, values)
-    const differs = wanted !== undefined && JSON.stringify(wanted) !== JSON.stringify(usual)
+    const last = values.length - 1
+    const wanted = given?.inputs.map((name) => last - values.lastIndexOf(name)) ?? [0, 0]
+    const differs = given !== undefined && usual !== undefined && !isLike(usual, given, wanted)
     const repeated = usual !== undefined && !f.bit('node.differs', differs) ? usual : undefined
-    const code = repeated?.code ?? this.codeOp(f, wanted?.code ?? 0)
+    const code = repeated?.code ?? this.codeOp(f, given === undefined ? 0 : opCode(given))
     const op = OPS[code]
     if (op === undefined) {
       throw new WhiteDwarfError('E_FORMAT', `this .wd file uses operation ${code}, unknown here: update whitedwarf`)
     }
-    const reach = repeated?.reach ?? this.codeReach(f, op, values.length - 1, wanted?.reach)
+    const reach = repeated?.reach ?? this.codeReach(f, op, last, wanted)
     const name = this.names.code(f, op, given?.name ?? '')
-    const attributes = repeated?.attributes ?? this.codeAttributes(f, code, wanted?.attributes)
+    const attributes = repeated?.attributes ?? this.codeAttributes(f, code, given)
     this.followed.set(history, { code, reach, attributes })
     this.before.unshift(code)
     this.before.pop()
     this.later ||= code >= FIRST_LATER
     if (op === 'add') this.addReach = reach
     if (op === 'conv2d') this.channels = (attributes as ConvNode).channels
-    return { op, name, inputs: reach.map((back) => values[values.length - 1 - back]), ...attributes } as Node
+    return { op, name, inputs: reach.map((back) => values[last - back]), ...attributes } as Node
   }
 
   /** @param last index of the value just before the node */
-  private codeReach(f: Fields, op: Node['op'], last: number, given: readonly number[] = [0, 0]): readonly number[] {
+  private codeReach(f: Fields, op: Node['op'], last: number, given: readonly number[]): readonly number[] {
     if (op !== 'add') return [f.near('back', given[0], 0, 0, last)]
     return this.addReach.map((usual, i) => f.near(`add.back${i}`, given[i], Math.min(usual, last), 0, last))
   }
@@ -142,8 +143,8 @@ export class NodeCoder {
   }
 }
 
-/** Every attribute that a node may have. */
-interface Attributes extends Omit<ConvNode, 'op' | 'name' | 'inputs'> {
+/** What any of the nodes has. */
+interface Attributes extends Omit<ConvNode, 'op' | 'inputs'> {
   readonly units: number
   readonly before: number
   readonly after: number
@@ -151,34 +152,15 @@ interface Attributes extends Omit<ConvNode, 'op' | 'name' | 'inputs'> {
   readonly width: number
 }
 
-function patternOf(node: Node, values: readonly string[]): Pattern {
-  const last = values.length - 1
-  return {
-    code: opCode(node),
-    reach: node.inputs.map((name) => last - values.lastIndexOf(name)),
-    attributes: attributesOf(node),
-  }
-}
-
-/** A node's attributes, in the order in which they are coded. */
-function attributesOf(node: Node): object {
-  switch (node.op) {
-    case 'conv2d': {
-      const { channels, kernel, stride, pad, groups } = node
-      return { channels, kernel, stride, pad, ...(isGrouped(node) && { groups }) }
-    }
-    case 'dense':
-      return { units: node.units }
-    case 'maxpool':
-    case 'avgpool':
-      return { kernel: node.kernel, stride: node.stride, pad: node.pad }
-    case 'padchannels':
-      return { before: node.before, after: node.after }
-    case 'transpose':
-      return { height: node.height, width: node.width }
-    default:
-      return {}
-  }
+/** Whether a node to be written is all that the pattern says. */
+function isLike(pattern: Pattern, node: Node, reach: readonly number[]): boolean {
+  const given: Partial<Attributes> = node
+  const attributes = Object.entries(pattern.attributes) as [keyof Attributes, unknown][]
+  return (
+    pattern.code === opCode(node) &&
+    String(pattern.reach) === String(reach) &&
+    attributes.every(([name, value]) => String(value) === String(given[name]))
+  )
 }
 
 function codePool(f: Fields, given: Partial<Attributes>) {

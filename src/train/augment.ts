@@ -16,7 +16,7 @@ export interface Augmentation {
   readonly scale?: number
   /** Largest shear: columns move by up to this times the row. 0..1, default 0. */
   readonly shear?: number
-  /** Left and right change places in every second image. Default false. */
+  /** Left and right change places in half of the images. Default false. */
   readonly flip?: boolean
   /** Side in pixels of a square that is cut out around a random pixel (DeVries and Taylor, arXiv 1708.04552). 0..512, default 0. */
   readonly cutout?: number

@@ -2,6 +2,7 @@
 import { WhiteDwarfError } from '../errors.js'
 import { elements, type Shape } from '../graph/ir.js'
 import type { ChannelStatistics } from '../graph/normalise.js'
+import { Rng } from '../rng.js'
 
 export interface DataSet {
   /** Shape of one example: [channels, height, width], or [features]. */
@@ -41,6 +42,44 @@ export function checkDataSet(data: DataSet, name: string): void {
 export function slice(data: DataSet, begin: number, end: number): DataSet {
   const size = elements(data.shape)
   return { ...data, images: data.images.subarray(begin * size, end * size), labels: data.labels.subarray(begin, end) }
+}
+
+/** The examples with these indices, copied. */
+function select(data: DataSet, indices: readonly number[]): DataSet {
+  const size = elements(data.shape)
+  const images = new Uint8Array(indices.length * size)
+  indices.forEach((k, i) => {
+    images.set(data.images.subarray(k * size, (k + 1) * size), i * size)
+  })
+  return { ...data, images, labels: Uint8Array.from(indices, (k) => data.labels[k]) }
+}
+
+/**
+ * Divides a data set: a share of each class's examples, drawn by chance, is the test set. Both parts keep the order.
+ * @param share above 0, below 1
+ * @throws WhiteDwarfError E_OPTION, E_DATA when one of the parts would be empty
+ */
+export function holdOut(data: DataSet, share: number, seed = 1): TrainTest {
+  if (!(share > 0 && share < 1)) {
+    throw new WhiteDwarfError('E_OPTION', `holdOut must be a number above 0 and below 1, got ${String(share)}`)
+  }
+  const rng = new Rng(seed)
+  const held = new Uint8Array(data.labels.length)
+  for (let label = 0; label < data.classes; label++) {
+    const members = [...data.labels.keys()].filter((i) => data.labels[i] === label)
+    rng.shuffle(members)
+    for (const i of members.slice(0, Math.round(share * members.length))) held[i] = 1
+  }
+  const part = (mark: number) =>
+    select(
+      data,
+      [...held.keys()].filter((i) => held[i] === mark),
+    )
+  const [train, test] = [part(0), part(1)]
+  if (train.labels.length === 0 || test.labels.length === 0) {
+    throw new WhiteDwarfError('E_DATA', `${data.labels.length} examples are too few to hold out ${share} of each class`)
+  }
+  return { train, test }
 }
 
 /** Mean and standard deviation of each channel over all examples, pixels counted from 0 to 1. */

@@ -36,6 +36,10 @@ export class DenseWeights implements TrainableWeights {
     this.net.prepare()
   }
 
+  density(): number {
+    return 1
+  }
+
   trained(): Pick<TrainedNetwork, 'tensors' | 'weights'> {
     const { mem, weighted } = this.net
     return {

@@ -14,7 +14,7 @@ import { Feeder } from './feeder.js'
 import { Network } from './network.js'
 import { type ConstantBits, quantiseWeighted } from './quantise.js'
 import type { TrainedNetwork, TrainedTensor } from './trained.js'
-import { Turns } from './turns.js'
+import { type Turns, turnsOf } from './turns.js'
 
 export interface ExportOptions {
   /** Images on which activation ranges are measured: training images, never test ones. */
@@ -54,7 +54,7 @@ export async function exportModel(trained: TrainedNetwork, options: ExportOption
   const feeder = new Feeder(net)
   installModel(net, trained, folded, { tensors, layers })
   const images = slice(calibration, 0, Math.min(calibrationImages, calibration.labels.length))
-  const ranges = await measureRanges(net, feeder, images, folded, new Turns(options.signal))
+  const ranges = await measureRanges(net, feeder, images, folded, turnsOf(options.signal))
   return withinBudget({ graph: folded.graph, tensors, layers, ranges }, trained, folded, bits)
 }
 
@@ -184,5 +184,5 @@ export async function testModel(
   const model = await exportModel(trained, { ...options, calibration: slice(data, 0, 1) })
   const net = await Network.create(trained.graph, Math.min(128, data.labels.length))
   installModel(net, trained, foldGraph(trained.graph), model)
-  return accuracy(net, new Feeder(net), data, new Turns(options.signal))
+  return accuracy(net, new Feeder(net), data, turnsOf(options.signal))
 }

@@ -1,4 +1,4 @@
-/** Scores, signs and levels of every weight tensor of a network: the supermask in training. */
+/** Scores and signs of every weight tensor of a network: the supermask in training. */
 import { layerDensities } from '../compress/densities.js'
 import { drawFrozen, layerConstant, type MaskedLayer } from '../compress/levels.js'
 import type { Supermask } from '../compress/supermask.js'
@@ -148,17 +148,6 @@ export class MaskedWeights implements TrainableWeights {
     }
   }
 
-  /** Scope 'fixed', or a budget: share of all levels that are not zero, as `apply` left them. */
-  density(): number | undefined {
-    if (this.mask.scope !== 'fixed' && this.budget === undefined) return undefined
-    let [kept, all] = [0, 0]
-    for (const { weights, levels } of this.tensors) {
-      all += weights.n
-      kept += this.net.mem.kernels.count_nonzero_i8(levels, weights.n)
-    }
-    return kept / all
-  }
-
   install(): void {
     for (const { weights, levels, constant } of this.tensors) {
       const nonzeros = this.net.mem.kernels.count_nonzero_i8(levels, weights.n)
@@ -209,6 +198,13 @@ export class MaskedWeights implements TrainableWeights {
       ...(signs !== 0 && { signs: mem.i8(signs, n).slice() }),
       ...(frozen !== 0 && { frozen: mem.i8(frozen, n).slice() }),
     }))
+  }
+
+  /** Share of all levels that are not zero, as `apply` left them. */
+  density(): number {
+    const { kernels } = this.net.mem
+    const all = this.tensors.reduce((sum, { weights }) => sum + weights.n, 0)
+    return this.tensors.reduce((sum, t) => sum + kernels.count_nonzero_i8(t.levels, t.weights.n), 0) / all
   }
 }
 

@@ -47,6 +47,8 @@ export class Network {
   /** One for every node that owns weights. */
   readonly weighted: WeightBuffers[] = []
   readonly norms: NormBuffers[] = []
+  /** Rounds values in forward passes, where training wants that (rounding.ts). */
+  rounding?: { apply(value: string, measure: boolean): void }
   private readonly steps: Step[] = []
   private readonly values = new Map<string, ValueBuffers>()
   /** Values whose gradient somebody needs: those with parameters before them. */
@@ -190,9 +192,11 @@ export class Network {
 
   /** @param after called after each node with its name, while its value is fresh */
   forward(training: boolean, after?: (name: string) => void): void {
+    this.rounding?.apply(this.graph.inputs[0].name, training)
     for (const { layer, output } of this.steps) {
       layer.forward(training)
       this.mem.part.barrier()
+      this.rounding?.apply(output, training)
       after?.(output)
     }
   }

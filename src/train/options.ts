@@ -16,6 +16,13 @@ export interface TrainOptions {
   /** 'none' trains plain f32 weights: a teacher, or a dense network to compare with. It cannot be exported. */
   readonly supermask?: SupermaskOptions | 'none'
 
+  /**
+   * Precision that activations are rounded to in the forward pass from `roundFrom` on, so that the network learns to live
+   * with it: 'int8' or an FP8 format such as 'e4m3'. Default 'f32': no rounding.
+   */
+  readonly activations?: 'f32' | 'int8' | 'e4m3' | 'e5m2' | 'e3m4' | 'e2m5'
+  /** Share of all steps before the rounding of activations begins. 0..1, default 0.5. */
+  readonly roundFrom?: number
   /** Passes over the training set. 1..10000, default 20. */
   readonly epochs?: number
   /** Examples per step. 2..4096, default 128. Examples beyond the last full batch of an epoch wait for another one. */
@@ -85,6 +92,12 @@ export interface TrainOptions {
   /** Whole number; determines every bit of the result. Default 1. */
   readonly seed?: number
 
+  /**
+   * Threads that train together, the caller's included; the bits do not depend on it. 1..64, or 'auto': as many as there are
+   * processors, up to 8 (1 where threads cannot share memory, as in pages that are not cross-origin isolated). Default 1. In a
+   * page, call `train` from a worker of its own: the thread of the caller waits for the others.
+   */
+  readonly workers?: number | 'auto'
   /** Epochs between two measurements on the test set. Default 1. */
   readonly testEvery?: number
   /** Steps between two progress events. Default 20. */

@@ -1,4 +1,5 @@
 /** Everything that a training changes, in one place. */
+import { fp8Format, INT8 } from '../kernels/grid.js'
 import { Rng } from '../rng.js'
 import { DenseWeights } from './dense.js'
 import { TeacherFeed } from './distill.js'
@@ -9,6 +10,7 @@ import type { Network } from './network.js'
 import { trainedNorms } from './norms.js'
 import { Optimiser } from './optimiser.js'
 import { Clock, Meter, type ProgressEvent } from './progress.js'
+import { Rounding } from './rounding.js'
 import type { Settings } from './settings.js'
 import type { TrainedNetwork } from './trained.js'
 import type { Parameter, TrainableWeights } from './weights.js'
@@ -34,6 +36,8 @@ export interface TrainState {
   readonly optimiser: Optimiser
   /** Averages of scores and of batch normalisation, when they are kept. */
   readonly averages?: { readonly scores: Averages; readonly norms: Averages }
+  /** Of activations, where training rounds them. */
+  readonly rounding?: Rounding
   readonly feeder: Feeder
   readonly teacher?: TeacherFeed
   readonly rng: Rng
@@ -62,6 +66,8 @@ export function createState(net: Network, s: Settings): TrainState {
     scores: new Averages(mem, weights.parameters, s.ema),
     norms: new Averages(mem, norms, s.ema),
   }
+  const rounding = s.activations === 'f32' ? undefined : new Rounding(net, gridOf(s.activations))
+  if (rounding !== undefined) net.rounding = rounding
   const end = mem.bytes(0)
   const [lossSums, numbers] = [mem.bytes(16), mem.bytes(8 * weights.numbers.length)]
   const region = (name: string, address: number, words: number): Region => ({ name, address, bytes: 4 * words })
@@ -70,6 +76,7 @@ export function createState(net: Network, s: Settings): TrainState {
     weights,
     optimiser,
     ...(averages && { averages }),
+    ...(rounding && { rounding }),
     feeder: new Feeder(net),
     ...(s.distill && { teacher: new TeacherFeed(net, s.distill.teacher) }),
     rng,
@@ -86,6 +93,8 @@ export function createState(net: Network, s: Settings): TrainState {
     step: 0,
   }
 }
+
+const gridOf = (activations: string) => (activations === 'int8' ? INT8 : fp8Format(activations))
 
 /** Copies of what was learned. */
 export function trainedNetwork({ net, weights }: TrainState): TrainedNetwork {

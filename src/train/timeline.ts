@@ -8,6 +8,8 @@ export interface Timeline {
   readonly steps: number
   /** The step, from 0, that chooses levels last. Later ones are frozen: only batch normalisation learns. */
   readonly lastChoice: number
+  /** The step, from 0, from which on activations are rounded. */
+  readonly roundFrom: number
   readonly rateAt: (step: number) => number
   readonly densityAt: (step: number) => number
 }
@@ -20,6 +22,7 @@ export function timeline(s: Settings): Timeline {
     stepsPerEpoch,
     steps,
     lastChoice: Math.min(steps - 1, Math.ceil(steps * (1 - s.freeze))),
+    roundFrom: Math.ceil(steps * s.roundFrom),
     rateAt: (step) => learningRateAt(step / steps, s),
     densityAt: (step) => densityAt(step / steps, density, s.ramp, s.rampShape),
   }

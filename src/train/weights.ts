@@ -25,8 +25,8 @@ export interface TrainableWeights {
   refresh(density: number, last: boolean): void
   /** Writes the network's weights into memory. */
   apply(): void
-  /** Share of the weights that stay, where the density given to `refresh` does not determine it. */
-  readonly density?: () => number | undefined
+  /** Share of the weights that are not zero, as `apply` left them. */
+  density(): number
   /** What the memory does not hold of the weights' state. */
   numbers: readonly number[]
   /** Lets the network compute with the weights that memory and numbers hold. */

@@ -96,8 +96,8 @@ describe('parseArch', () => {
     ['resnet20/fold=1/fold=2', 'resnet20[:N,N,N][/shortcut=A|B][/fold=N,...|all]'],
     ['resnet20/folded=1', 'resnet20[:N,N,N][/shortcut=A|B][/fold=N,...|all]'],
     ['resnet50:1.5', 'resnet50[:N][/stem=cifar|imagenet][/fold=N,...|all]'],
-    ['mixer:64', 'mixer[:CHANNELS,BLOCKS][/patch=N][/tokens=N][/units=N][/fold=all]'],
-    ['mixer/patch=4,4', 'mixer[:CHANNELS,BLOCKS][/patch=N][/tokens=N][/units=N][/fold=all]'],
+    ['mixer:64', 'mixer[:N,BLOCKS][/patch=N][/tokens=N][/units=N][/fold=all]'],
+    ['mixer/patch=4,4', 'mixer[:N,BLOCKS][/patch=N][/tokens=N][/units=N][/fold=all]'],
   ])('%s: shows the syntax', (text, syntax) => {
     expect(() => parseArch(text, cifar)).toThrow(`--arch must be ${syntax}, got '${text}'`)
   })

@@ -1,14 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { SessionOptions } from '../../src/engine/options.js'
 import { InferenceSession } from '../../src/engine/session.js'
 import { WhiteDwarfError } from '../../src/errors.js'
 import { crc32 } from '../../src/format/crc32.js'
 import { encodeModel } from '../../src/format/wd.js'
 import { elements } from '../../src/graph/ir.js'
 import { Tensor } from '../../src/tensor.js'
+import { BRANCHES } from './branches.js'
 import { GRAPHS, randomModel } from './models.js'
 
-const files = Object.values(GRAPHS).map((graph, i) =>
+const files = Object.values({ ...GRAPHS, ...BRANCHES }).map((graph, i) =>
   encodeModel(randomModel(graph, { seed: i, maxLevel: ([1, 3, 7] as const)[i % 3], density: 0.3 })),
 )
 
@@ -19,9 +21,9 @@ function sealed(bytes: Uint8Array): Uint8Array {
 }
 
 /** Loading and running either work or end in a coded error. */
-async function survives(bytes: Uint8Array, precision: 'int8' | 'fp8' | 'f32'): Promise<void> {
+async function survives(bytes: Uint8Array, options: SessionOptions): Promise<void> {
   try {
-    const session = await InferenceSession.create(bytes, { precision, maxMemory: 2 ** 25 })
+    const session = await InferenceSession.create(bytes, { ...options, maxMemory: 2 ** 25 })
     const feeds = Object.fromEntries(
       session.inputs.map(({ name, shape }) => [
         name,
@@ -41,14 +43,19 @@ describe('damaged files with a correct checksum', () => {
       fc.asyncProperty(
         fc.constantFrom(...files),
         fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 }),
-        fc.constantFrom('int8', 'fp8', 'f32'),
-        async (file, changes, precision) => {
+        fc.constantFrom<SessionOptions>(
+          { precision: 'int8' },
+          { precision: 'fp8' },
+          { precision: 'f32', batch: 2 },
+          { precision: 'f32', kernels: 'dense', batch: 3 },
+        ),
+        async (file, changes, options) => {
           const bytes = file.slice()
           for (const [at, value] of changes) bytes[5 + (at % (bytes.length - 9))] = value
-          await survives(sealed(bytes), precision)
+          await survives(sealed(bytes), options)
         },
       ),
-      { numRuns: 600 },
+      { numRuns: 1200 },
     )
   }, 60_000)
 

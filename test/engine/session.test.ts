@@ -7,7 +7,7 @@ import { rangedValues } from '../../src/graph/ranges.js'
 import { fp8Format, INT8 } from '../../src/kernels/grid.js'
 import { Rng } from '../../src/rng.js'
 import { Tensor } from '../../src/tensor.js'
-import { BRANCHES, randomBlocks } from './branches.js'
+import { BRANCHES, Net, randomBlocks } from './branches.js'
 import { chain, GRAPHS, randomModel } from './models.js'
 import { runNaive } from './naive.js'
 
@@ -115,6 +115,44 @@ describe('max pooling', () => {
   })
 })
 
+describe('a residual block', () => {
+  it('adds and clamps while it requantises, and pads channels while it pools', async () => {
+    const bytes = encodeModel(
+      randomModel(BRANCHES['residual, padded shortcuts'], { seed: 2, maxLevel: 1, density: 0.3 }),
+    )
+    const profile = (await InferenceSession.create(bytes)).profile(1)
+    expect(profile.map((p) => p.kernels.join())).toEqual([
+      'requant_planes_f32_i16',
+      'gather_i16,requant_planes_i16_i16',
+      'gather_i16,requant_planes_i16_i16',
+      'gather_i16,requant_add_i16',
+      'phases_16,gather_i16,requant_planes_i16_i16',
+      'maxpool_i16',
+      'gather_i16,requant_add_i16',
+      'gather_i16,requant_planes_i16_i16',
+      'gather_i16,requant_add_i16',
+      'avgpool_i16',
+      'flatten_16',
+      'gather_scalar_i16,requant_vector_i32_f32',
+    ])
+  })
+
+  it('keeps the shortcut in narrow lanes where the block needs wide ones', async () => {
+    const net = new Net([2, 8, 8])
+    const x = net.plain('relu', net.conv('image', 8, 3))
+    const wide = net.plain('relu', net.conv(x, 24, 3))
+    const graph = net.graph(net.conv(net.plain('relu', net.add(net.conv(wide, 8, 5), x)), 2, 1))
+    const bytes = encodeModel(randomModel(graph, { seed: 6, maxLevel: 7, density: 0.5 }))
+    const session = await InferenceSession.create(bytes)
+    expect(session.info.layers.map((l) => l.kernel)).toEqual(['gather_i16', 'gather_i16', 'gather_i32', 'gather_i16'])
+    const data = images([2, 8, 8], 1, 3)
+    const result = await session.run({ image: new Tensor('uint8', data, [1, 2, 8, 8]) })
+    expect(Array.from(result[graph.outputs[0]].data)).toEqual(
+      runNaive(decodeModel(bytes), data, INT8)[graph.outputs[0]],
+    )
+  })
+})
+
 describe('lane proof', () => {
   it('widens to i32 when a row can pass 2^15, and stays exact', async () => {
     const graph = chain(
@@ -130,14 +168,20 @@ describe('lane proof', () => {
     expect(Array.from(logits.data)).toEqual(runNaive(decodeModel(bytes), data, INT8).logits)
   })
 
-  it('uses f32 lanes for E5M2, whose span no i32 holds', async () => {
-    const bytes = encodeModel(randomModel(GRAPHS.lenet, { seed: 1, maxLevel: 3, density: 0.3 }))
-    const feeds = { image: new Tensor('uint8', images([1, 12, 12], 2, 3), [2, 1, 12, 12]) }
-    const session = await InferenceSession.create(bytes, { precision: 'fp8', fp8: 'e5m2' })
-    expect(session.info.layers.every((l) => l.kernel.endsWith('f32'))).toBe(true)
-    const reference = await InferenceSession.create(bytes, { precision: 'fp8', fp8: 'e5m2', isa: 'reference' })
-    expect((await session.run(feeds)).logits.data).toEqual((await reference.run(feeds)).logits.data)
-  })
+  it.each(['lenet', 'inverted bottlenecks', 'sums of stored values'])(
+    'uses f32 lanes for E5M2, whose span no i32 holds: %s',
+    async (name) => {
+      const graph = ALL[name]
+      const bytes = encodeModel(randomModel(graph, { seed: 1, maxLevel: 3, density: 0.3 }))
+      const { shape } = graph.inputs[0]
+      const feeds = { image: new Tensor('uint8', images(shape, 2, 3), [2, ...shape]) }
+      const session = await InferenceSession.create(bytes, { precision: 'fp8', fp8: 'e5m2' })
+      expect(session.info.layers.every((l) => l.kernel.endsWith('f32'))).toBe(true)
+      const reference = await InferenceSession.create(bytes, { precision: 'fp8', fp8: 'e5m2', isa: 'reference' })
+      const [mine, theirs] = [await session.run(feeds), await reference.run(feeds)]
+      for (const output of graph.outputs) expect(mine[output].data).toEqual(theirs[output].data)
+    },
+  )
 })
 
 describe('the dense baseline', () => {

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { WhiteDwarfError } from '../../src/errors.js'
 import { crc32 } from '../../src/format/crc32.js'
+import { Fields } from '../../src/format/fields.js'
 import { decodeModel, encodeModel, quantiseUniform, readWd } from '../../src/format.js'
 import type { Model } from '../../src/graph/model.js'
 import { RangeEncoder } from '../../src/kernels/ref/entropy/coder.js'
@@ -120,6 +121,31 @@ describe('files with a correct checksum', () => {
       const before = process.memoryUsage().arrayBuffers
       refused(large, /claims/)
       expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20)
+    }
+  })
+
+  it('are refused with an operation that is not known yet', () => {
+    for (const [code, refusal] of [
+      [7, /./],
+      [13, /operation 13, unknown here: update/],
+      [255, /operation 255/],
+    ] as const) {
+      const stream = new RangeEncoder()
+      const f = new Fields(stream)
+      f.near('inputs', 1, 1, 1, 255)
+      f.near('rank', 1, 3, 1, 8)
+      f.uint('dim0', 3, 100)
+      f.rare('input.named', false)
+      f.bit('input.other', false, 8192)
+      f.uint('nodes', 1, 100)
+      let node = 1
+      for (let k = 7; k >= 0; k--) {
+        const bit = ((code >> k) & 1) === 1
+        const [name, initial] = k > 3 ? [`op.high${k}`, 512] : k === 3 ? ['op.later.0', 512] : [`op.0.${node}`, 32768]
+        f.bit(name, bit, initial)
+        node = node * 2 + +bit
+      }
+      refused(fileOf(stream.finish()), refusal)
     }
   })
 

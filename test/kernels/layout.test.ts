@@ -17,6 +17,7 @@ const WINDOWS: Window[] = [
   { size: [7, 9], kernel: [3, 3], stride: [2, 2], pad: [1, 1, 1, 1] },
   { size: [6, 5], kernel: [3, 2], stride: [1, 1], pad: [0, 1, 2, 0] },
   { size: [8, 8], kernel: [8, 8], stride: [1, 1], pad: [0, 0, 0, 0] },
+  { size: [7, 10], kernel: [1, 1], stride: [2, 3], pad: [0, 0, 0, 0] },
   { size: [1, 1], kernel: [1, 1], stride: [3, 3], pad: [0, 0, 0, 0] },
 ]
 

@@ -98,7 +98,7 @@ describe('training with a teacher', () => {
     const lookUp: Teacher = async (images, count) => {
       const scores = new Float32Array(4 * count)
       for (let i = 0; i < count; i++) {
-        const image = Array.from(images.subarray(i * size, (i + 1) * size), (v) => Math.round(v * 255))
+        const image = Array.from(images.subarray(i * size, (i + 1) * size), (v) => Math.round(v))
         scores.set(known.get(image.join()) as Float32Array, 4 * i)
       }
       return scores

@@ -267,3 +267,52 @@ async function checkWhole(graph: Graph): Promise<void> {
     )
   }
 }
+
+describe('passes by levels', () => {
+  for (const [kernel, stride, pad, channels, groups] of [
+    ...convolutions.map((c) => [...c, 1] as const),
+    [[3, 3], [1, 1], [1, 1, 1, 1], 6, 3],
+    [[3, 3], [2, 2], [1, 1, 1, 1], 3, 3],
+  ] as const) {
+    for (const maxLevel of [1, 3, 7] as const) {
+      it(`conv2d ${kernel.join('x')}, stride ${stride.join('x')}, pad ${pad.join(' ')}, ${groups} groups, levels to ${maxLevel}`, async () => {
+        const graph = new ChainBuilder([2, 6, 9])
+          .conv(3, 1, 0)
+          .add({ op: 'conv2d', channels, kernel, stride, pad, groups })
+          .build()
+        const rng = new Rng(maxLevel)
+        const net = await Network.create(graph, BATCH)
+        randomise(net, rng)
+        const w = net.weighted[1]
+        const constant = 0.37
+        const levels = Int8Array.from({ length: w.n }, () =>
+          rng.below(4) === 0 ? rng.below(2 * maxLevel + 1) - maxLevel : 0,
+        )
+        net.mem.f32(w.weights, w.n).set(Float32Array.from(levels, (l) => l * Math.fround(constant)))
+        fill(net.mem.f32(net.input.value, elements([2, 6, 9]) * BATCH), rng)
+        const direction = fill(new Float32Array(elements(net.shape(graph.outputs[0])) * BATCH), rng)
+        const passes = () => {
+          net.prepare()
+          net.forward(true)
+          net.mem.f32(net.output.grad, direction.length).set(direction)
+          net.backward()
+          const before = net.value(graph.nodes[1].inputs[0])
+          return [
+            net.mem.f32(net.output.value, direction.length).slice(),
+            net.mem.f32(before.grad, elements(net.shape(graph.nodes[0].name)) * BATCH).slice(),
+            net.mem.f32(w.grad, w.n).slice(),
+          ]
+        }
+        const dense = passes()
+        const address = net.mem.bytes(w.n)
+        net.mem.i8(address, w.n).set(levels)
+        const nonzeros = levels.filter((l) => l !== 0).length
+        w.sparse = { levels: address, maxLevel, constant, nonzeros }
+        const sparse = passes()
+        sparse.forEach((got, i) => {
+          expectClose(got, dense[i], ['value', 'input gradient', 'weight gradient'][i])
+        })
+      })
+    }
+  }
+})

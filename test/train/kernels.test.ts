@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { fp8Format, gridWords, INT8 } from '../../src/kernels/grid.js'
 import { GEMM_SCRATCH_BYTES } from '../../src/kernels/ref/gemm.js'
 import type { KernelRow } from '../../src/kernels/row.js'
 import { kernelTable } from '../../src/kernels/table.js'
@@ -299,6 +300,16 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
       check(module, row('swap_f32'), n, (layout) => ({
         args: [normals(layout, 6 * n), layout.reserve(24 * n), 2, 3, n],
       }))
+      for (const [grid, scale] of [
+        [INT8, 40],
+        [fp8Format('e4m3'), 200],
+        [fp8Format('e5m2'), 1e-4],
+      ] as const) {
+        check(module, row('round_f32'), n, (layout) => {
+          const words = layout.u32(Array.from(new Uint32Array(gridWords(grid, false, false).slice().buffer)))
+          return { args: [normals(layout, n), n, scale, 1 / scale, words] }
+        })
+      }
       check(module, row('max_abs_f32'), n, (layout) => ({ args: [normals(layout, n), n] }))
     })
 

@@ -104,7 +104,7 @@ describe('levels of a network', () => {
       }
       const all = wanted.flatMap((l) => [...l])
       const kept = all.filter((l) => l !== 0).length / all.length
-      expect(masked.density()).toBe(options.scope === 'fixed' ? kept : undefined)
+      expect(masked.density()).toBe(kept)
       masked.tensors.forEach((t, i) => {
         const weights = net.mem.f32(t.weights.weights, t.weights.n)
         expect(weights).toEqual(Float32Array.from(wanted[i], (l) => l * t.constant))

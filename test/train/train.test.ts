@@ -145,8 +145,8 @@ describe('train', () => {
       step: 96,
       steps: 96,
       testAccuracy: result.testAccuracy,
-      density: 0.4,
     })
+    expect(result.history.at(-1)?.density).toBeCloseTo(0.4, 2)
     expect(result.history.filter((e) => e.testAccuracy !== undefined)).toHaveLength(6)
     const levels = Object.values(result.tensors).flatMap((t) => Array.from(t.levels))
     expect(levels.filter((l) => l !== 0).length).toBe(Math.round(0.4 * levels.length))

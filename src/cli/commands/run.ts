@@ -1,10 +1,11 @@
 /** whitedwarf run: a model on a labelled data set (accuracy, speed, confusions) or on images (class probabilities). */
-import { checkDataSet, type DataSet, loadMnist } from '../../compress.js'
+import type { DataSet } from '../../compress.js'
 import { WhiteDwarfError } from '../../errors.js'
 import { InferenceSession, type SessionOptions, Tensor } from '../../index.js'
 import type { Arguments } from '../args.js'
 import { type Answers, classify, probabilities } from '../classify.js'
 import type { Command, CommandContext } from '../command.js'
+import { dataOptions, parseData } from '../data.js'
 import { modelArgument, readInput } from '../files.js'
 import { readImages } from '../images.js'
 import { type Progress, startProgress } from '../progress.js'
@@ -54,15 +55,9 @@ function confusions(labels: Uint8Array, answers: Answers): number[][] {
   return table
 }
 
-async function runOnData(
-  session: InferenceSession,
-  path: string,
-  folder: string,
-  { args, json, quiet, signal }: CommandContext,
-) {
+async function runOnData(session: InferenceSession, path: string, { args, json, quiet, signal }: CommandContext) {
   const limit = args.number('limit', { min: 1, whole: true })
-  const { test } = await loadMnist(folder)
-  checkDataSet(test, folder)
+  const { test } = await parseData(args)()
   if (test.classes > (session.outputs[0]?.shape[0] ?? 0)) {
     throw new WhiteDwarfError(
       'E_SHAPE',
@@ -150,17 +145,13 @@ async function withProgress<T>(label: string, quiet: boolean, work: (progress: P
 export const run: Command = {
   name: 'run',
   summary: 'run a model on a labelled data set or on images',
-  usage: 'MODEL.wd (--data FOLDER | --image FILE) [options]',
+  usage: 'MODEL.wd (--data PATH | --image FILE) [options]',
   options: [
-    {
-      name: 'data',
-      value: 'FOLDER',
-      help: 'folder with MNIST-like IDX files; runs the test set, prints accuracy and speed',
-    },
+    ...dataOptions,
     {
       name: 'image',
       value: 'FILE',
-      help: 'images: IDX, raw bytes, or raw little-endian floats (.f32); prints class probabilities',
+      help: 'images: PNG, IDX, raw bytes, or raw little-endian floats (.f32); prints class probabilities',
     },
     { name: 'limit', value: 'N', help: `first N images only (default: all of --data, ${SHOWN} of --image)` },
     { name: 'precision', value: 'NAME', help: 'int8 (default), fp8 or f32 activations' },
@@ -187,12 +178,12 @@ export const run: Command = {
     const data = args.string('data')
     const image = args.string('image')
     if ((data === undefined) === (image === undefined)) {
-      throw new WhiteDwarfError('E_OPTION', 'give either --data FOLDER or --image FILE')
+      throw new WhiteDwarfError('E_OPTION', 'give either --data PATH or --image FILE')
     }
     const options = sessionOptions(args, signal)
     const session = await InferenceSession.create(await readInput(path, 'model'), options)
     try {
-      if (data !== undefined) await runOnData(session, path, data, context)
+      if (data !== undefined) await runOnData(session, path, context)
       else await runOnImages(session, path, image as string, context)
     } finally {
       session.dispose()

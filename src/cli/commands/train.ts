@@ -6,7 +6,6 @@ import {
   type ExportOptions,
   exportModel,
   type Graph,
-  loadMnist,
   type ProgressEvent,
   presetNames,
   presets,
@@ -23,6 +22,7 @@ import type { Arguments } from '../args.js'
 import { classify } from '../classify.js'
 import type { Command, CommandContext } from '../command.js'
 import { curveSvg, curveText } from '../curve.js'
+import { dataOptions, imageOptions, normalised, parseData } from '../data.js'
 import { checkWritable, readInput, writeOutput } from '../files.js'
 import { openLog } from '../log.js'
 import { startProgress } from '../progress.js'
@@ -51,7 +51,12 @@ function plan(args: Arguments): Plan {
   return {
     title: [name, arch].filter((part) => part !== undefined).join(' '),
     graph: (data) => (arch === undefined ? (preset as NonNullable<typeof preset>).graph() : parseArch(arch, data)),
-    options: { ...preset?.options, ...options, supermask: { ...preset?.options.supermask, ...bits, ...supermask } },
+    options: {
+      ...preset?.options,
+      ...options,
+      augment: { ...preset?.options.augment, ...options.augment },
+      supermask: { ...preset?.options.supermask, ...bits, ...supermask },
+    },
     constants,
   }
 }
@@ -138,13 +143,14 @@ async function score(bytes: Uint8Array, test: DataSet, signal: AbortSignal): Pro
 export const train: Command = {
   name: 'train',
   summary: 'train a sparse network and write a model file',
-  usage: '--data FOLDER (--preset NAME | --arch NET) --out MODEL.wd [options]',
+  usage: '--data PATH (--preset NAME | --arch NET) --out MODEL.wd [options]',
   options: [
-    { name: 'data', value: 'FOLDER', help: 'folder with MNIST-like IDX files (training and test images and labels)' },
+    ...dataOptions,
     { name: 'out', value: 'FILE', help: 'the model file to write' },
     { name: 'preset', value: 'NAME', help: presetNames.join(', ') },
     { name: 'arch', value: 'NET', help: `another network, one of\n${ARCH_HELP}` },
     ...recipeOptions,
+    ...imageOptions,
     { name: 'teacher', value: 'FILE', help: 'a model whose scores of the training images are learned too' },
     { name: 'alpha', value: 'X', help: "the teacher's share of the loss, 0 to 1, default 0.5" },
     { name: 'temperature', value: 'X', help: 'softens scores for the teacher, default 4' },
@@ -180,7 +186,7 @@ export const train: Command = {
     },
   ],
   async run({ args, json, quiet, signal }: CommandContext): Promise<void> {
-    const folder = args.required('data', 'the folder with the data set, for example data/mnist')
+    const load = parseData(args)
     const out = args.required('out', 'the model file to write')
     const svg = args.string('svg')
     const log = args.string('log')
@@ -195,13 +201,13 @@ export const train: Command = {
     const resume = await readCheckpoint(checkpoint, args.flag('resume'))
     const history = resume === undefined ? [] : checkpointInfo(resume).history
 
-    const data = await loadMnist(folder)
+    const data = await load()
     const training = limit === undefined ? data.train : slice(data.train, 0, Math.min(limit, data.train.labels.length))
     const result = await trainWithProgress(
       title,
       {
         ...options,
-        graph: graph(training),
+        graph: normalised(graph(training), args, training),
         train: training,
         test: data.test,
         ...(await distill(args, training, signal)),

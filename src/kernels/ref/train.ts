@@ -1,5 +1,6 @@
 /** Scalar references of the training kernels (assembly/train), but for convolution. */
 import type { Mem } from '../row.js'
+import { readGrid, toGrid } from './grid.js'
 
 const { fround } = Math
 
@@ -140,6 +141,15 @@ export function maxAbs({ f32 }: Mem, x: number, n: number): number {
   let best = 0
   for (let i = 0; i < n; i++) if (Math.abs(f32[x / 4 + i]) > best) best = Math.abs(f32[x / 4 + i])
   return best
+}
+
+export function round(mem: Mem, x: number, n: number, scale: number, inverse: number, grid: number): undefined {
+  const { f32 } = mem
+  const fields = readGrid(mem, grid)
+  for (let i = 0; i < n; i++) {
+    const v = toGrid(fround(f32[x / 4 + i] * fround(scale)), fields)
+    f32[x / 4 + i] = v * fround(inverse)
+  }
 }
 
 export function transpose({ u32 }: Mem, x: number, y: number, blocks: number, rows: number, cols: number): undefined {

@@ -121,6 +121,13 @@ export const trainRows: readonly KernelRow[] = [
       reference: ref.swap,
     },
     {
+      name: 'round_f32',
+      formula: 'x = grid(x * scale) * inverse',
+      params: ['x', 'n', 'scale', 'inverse', 'grid'],
+      contract: 'grid: five words, see assembly/lib/grid.ts.',
+      reference: ref.round,
+    },
+    {
       name: 'max_abs_f32',
       formula: 'the largest |x|',
       params: ['x', 'n'],
@@ -216,7 +223,7 @@ export const trainRows: readonly KernelRow[] = [
       name: 'count_nonzero_i8',
       formula: 'how many levels are not zero',
       params: ['levels', 'n'],
-      contract: 'int8.',
+      contract: 'Any alignment.',
       reference: supermask.countNonzero,
     },
     {

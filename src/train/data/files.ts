@@ -61,10 +61,29 @@ export async function listFolder(path: string): Promise<Listing | undefined> {
   try {
     const info = await fs.stat(path)
     if (!info.isDirectory()) return undefined
-    const names = (await fs.readdir(path)).filter((name) => !name.startsWith('.')).sort()
-    const isFolder = await Promise.all(names.map(async (name) => (await fs.stat(join(path, name))).isDirectory()))
-    return { files: names.filter((_, i) => !isFolder[i]), folders: names.filter((_, i) => isFolder[i]) }
+    const listing = { files: [] as string[], folders: [] as string[] }
+    for (const entry of await fs.readdir(path, { withFileTypes: true })) {
+      if (entry.name.startsWith('.')) continue
+      const linked = entry.isSymbolicLink() && (await fs.stat(join(path, entry.name))).isDirectory()
+      listing[linked || entry.isDirectory() ? 'folders' : 'files'].push(entry.name)
+    }
+    return { files: listing.files.sort(), folders: listing.folders.sort() }
   } catch (cause) {
     throw new WhiteDwarfError('E_IO', `could not read ${path}: ${(cause as Error).message}`, { cause })
   }
+}
+
+/** Files that are read at a time: enough to keep the disk and the threads that unpack busy. */
+const AT_ONCE = 16
+
+/** The results of `read` for all items, in order, few at a time. Of several failures the first in this order is thrown. */
+export async function readAll<T, R>(items: readonly T[], read: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (let i = 0; i < items.length; i += AT_ONCE) {
+    for (const result of await Promise.allSettled(items.slice(i, i + AT_ONCE).map(read))) {
+      if (result.status === 'rejected') throw result.reason
+      results.push(result.value)
+    }
+  }
+  return results
 }

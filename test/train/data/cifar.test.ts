@@ -2,7 +2,7 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { loadCifar, parseCifar } from '../../src/compress.js'
+import { loadCifar, parseCifar } from '../../../src/compress.js'
 
 const PIXELS = 3072
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { idxDataSet, loadMnist, parseIdx } from '../../src/compress.js'
+import { idxDataSet, loadMnist, parseIdx } from '../../../src/compress.js'
 
 /** IDX bytes of unsigned bytes 0, 1, 2, ... in the given shape. */
 function idx(shape: readonly number[], type = 8): Uint8Array {

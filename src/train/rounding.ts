@@ -1,0 +1,66 @@
+/**
+ * Rounding activations while training, as inference will: every value that the deployed network stores on a grid of its own
+ * (graph/ranges.ts) is rounded in place in the forward pass. Gradients pass straight through. A value's range is the
+ * largest |x| of recent batches, rounded up to what a file can hold.
+ */
+import { foldGraph } from '../graph/fold.js'
+import { elements } from '../graph/ir.js'
+import { rangeCode, rangeMax } from '../graph/model.js'
+import { rangedValues } from '../graph/ranges.js'
+import { type Fp8Format, type Grid, gridWords, INT8 } from '../kernels/grid.js'
+import type { Network } from './network.js'
+
+/** Share by which a range shrinks per batch that does not reach it. */
+const FORGET = 0.01
+
+export class Rounding {
+  /** Off: forward passes compute in f32. */
+  active = false
+  private readonly grid: number
+  private readonly unit: (max: number) => number
+  /** Value -> the place of its range. */
+  private readonly ranges = new Map<string, number>()
+  /** A word for each of up to 64 parts: the largest |x| it has seen. As large for any number of them, for checkpoints. */
+  private readonly slots: number
+
+  /** @throws WhiteDwarfError E_GRAPH when batch normalisation cannot be folded */
+  constructor(
+    private readonly net: Network,
+    grid: Grid | Fp8Format,
+  ) {
+    const { mem } = net
+    const folded = foldGraph(net.graph)
+    const ranged = rangedValues(folded.graph)
+    for (const [original, name] of folded.values) if (ranged.has(name)) this.ranges.set(original, mem.words(1))
+    for (const p of this.ranges.values()) mem.f32(p, 1)[0] = 0
+    this.grid = mem.bytes(20)
+    mem.u8(this.grid, 20).set(gridWords(grid, false, false))
+    this.slots = mem.words(64)
+    // Scales as the engine has them: any f32 for int8, a power of two for floating point.
+    this.unit =
+      grid === INT8 ? (max) => Math.fround(grid.max / max) : (max) => 2 ** Math.floor(Math.log2(grid.max / max))
+  }
+
+  /** Rounds the value of this name, if it is one that inference rounds. @param measure whether its range may change */
+  apply(name: string, measure: boolean): void {
+    const range = this.ranges.get(name)
+    if (!this.active || range === undefined) return
+    const { mem } = this.net
+    const { kernels, part } = mem
+    const [begin, end] = mem.range(elements(this.net.shape(name)) * this.net.batch, 4)
+    const x = this.net.value(name).value + 4 * begin
+    if (measure) {
+      mem.f32(this.slots, part.count)[part.index] = kernels.max_abs_f32(x, end - begin)
+      part.barrier()
+      if (part.index === 0) {
+        const largest = mem.f32(this.slots, part.count).reduce((a, b) => Math.max(a, b), 0)
+        const place = mem.f32(range, 1)
+        place[0] = Math.max(largest, place[0] * (1 - FORGET))
+      }
+      part.barrier()
+    }
+    const scale = this.unit(rangeMax(rangeCode(mem.f32(range, 1)[0])))
+    kernels.round_f32(x, end - begin, scale, 1 / scale, this.grid)
+    part.barrier()
+  }
+}
