@@ -10,8 +10,9 @@ import type { Figure } from './suite.js'
 import { entropySuite } from './suites/entropy.js'
 import { gatherSuite } from './suites/gather.js'
 import { gemmSuite } from './suites/gemm.js'
+import { trainConvSuite } from './suites/train-conv.js'
 
-const suites = [gatherSuite, gemmSuite, entropySuite]
+const suites = [gatherSuite, gemmSuite, entropySuite, trainConvSuite]
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true })
 const selected = positionals.includes('all') ? suites : suites.filter((s) => positionals.includes(s.name))

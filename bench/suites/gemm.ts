@@ -3,7 +3,7 @@
  * stay in the first-level cache: what this machine allows such a product at best.
  */
 import { Arena, instantiate, Rng } from 'whitedwarf/kernels'
-import { compare } from '../harness.js'
+import { type Contestant, compare } from '../harness.js'
 import { round } from '../machine.js'
 import type { Suite, SuiteResult } from '../suite.js'
 
@@ -24,7 +24,8 @@ export interface GemmFigure {
   readonly warnings: readonly string[]
 }
 
-export async function measureGemm(): Promise<GemmFigure> {
+/** The product, checked, and its micro-kernel: to be timed in turns with each other, or with what rests on them. */
+export async function gemmContestants(): Promise<Contestant[]> {
   const { exports, memory } = await instantiate('train')
   const arena = new Arena(memory)
   const [a, b, c] = [0, 1, 2].map(() => arena.alloc(4 * N * N))
@@ -37,10 +38,14 @@ export async function measureGemm(): Promise<GemmFigure> {
   product()
   checkProduct(A, B, C)
   const micro = () => exports.gemm_micro_f32(MICRO_K, a, b, scratch, 100)
-  const comparison = await compare([
+  return [
     { name: 'gemm_f32', run: product, work: 2 * N ** 3 },
     { name: 'micro-kernel', run: micro, work: 2 * 4 * 8 * MICRO_K * 100 },
-  ])
+  ]
+}
+
+export async function measureGemm(): Promise<GemmFigure> {
+  const comparison = await compare(await gemmContestants())
   const [whole, limit] = comparison.measurements
   return {
     rate: round(whole.rate! / 1e9),
