@@ -67,7 +67,7 @@ export async function trainWithProgress(
         onEvent(e)
         if (e.testAccuracy !== undefined) tested = `, test ${percent(e.testAccuracy)}`
         const state = `epoch ${e.epoch}/${e.epochs}, loss ${e.loss.toFixed(3)}${tested}, density ${percent(e.density, 1)}`
-        progress.update(e.step / e.steps, `${state}, ${grouped(e.imagesPerSecond)} images/s`)
+        progress.update(e.step / e.steps, `${state}, ${grouped(e.imagesPerSecond)} images/s`, e.secondsLeft)
       },
     })
     progress.done(`test ${percent(result.testAccuracy ?? 0)}, ${grouped(result.imagesPerSecond)} images/s`)

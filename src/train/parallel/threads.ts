@@ -16,7 +16,7 @@ export interface ThreadEvents {
 /** Node's module of threads; elsewhere undefined. */
 const nodeThreads = () => globalThis.process?.getBuiltinModule?.('node:worker_threads')
 
-/** Starts worker.js, which lies beside this file. Bundlers know the pattern of the last line. */
+/** Starts worker.js, which lies beside this file. Bundlers look for `new Worker(new URL(...))` just as it is written here. */
 export function startThread({ onMessage, onLost }: ThreadEvents): Thread {
   const node = nodeThreads()
   if (node !== undefined) {
