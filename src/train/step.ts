@@ -47,7 +47,7 @@ function chooseLevels({ net, weights, averages, shared, step }: TrainState, s: S
   if (last) averages?.scores.install()
   part.barrier()
   if (part.index === 0) {
-    if (last || step % s.refresh === 0) weights.refresh(time.densityAt(step))
+    if (last || step % s.refresh === 0) weights.refresh(time.densityAt(step), last)
     weights.apply()
     shared.numbers(weights.numbers.length).set(weights.numbers)
   }

@@ -29,6 +29,35 @@ const events = (log: string) =>
     .split('\n')
     .map((line) => JSON.parse(line))
 
+describe('--budget', () => {
+  it('is what the file takes at most, and nearly', () => {
+    const recipe = ['--epochs', '2', '--coats', '3', '--bits', '6', '--budget', '2kB', '--json']
+    const { status, stdout } = cli(args('budget.wd', ...recipe))
+    expect(status).toBe(0)
+    const bytes = readFileSync(join(work, 'budget.wd')).length
+    expect(bytes).toBeLessThanOrEqual(2000)
+    expect(bytes).toBeGreaterThan(0.98 * 2000)
+    expect(JSON.parse(stdout).bytes).toBe(bytes)
+  })
+
+  it('goes on from a checkpoint to the same file', { timeout: 120_000 }, () => {
+    const recipe = ['--budget', '1500', '--bits', '5', '--checkpoint', join(work, 'b.wdcp'), '--epochs', '3']
+    expect(cli(args('one.wd', ...recipe)).status).toBe(0)
+    expect(cli(args('two.wd', ...recipe, '--resume')).status).toBe(0)
+    expect(readFileSync(join(work, 'two.wd')).equals(readFileSync(join(work, 'one.wd')))).toBe(true)
+  })
+
+  it.each([
+    ['64k', /a size must be like/],
+    ['20', /a budget of 20 bytes is too small/],
+  ])('%s is refused', (budget, message) => {
+    const { status, stderr } = cli(args('none.wd', '--epochs', '1', '--budget', budget))
+    expect(status).not.toBe(0)
+    expect(stderr).toMatch(message)
+    expect(existsSync(join(work, 'none.wd'))).toBe(false)
+  })
+})
+
 describe('checkpoints', () => {
   const checkpoint = join(work, 'c.wdcp')
   const log = join(work, 'l.jsonl')

@@ -1,102 +1,18 @@
 /** whitedwarf train: from a data set to a model file. */
-import {
-  type DataSet,
-  type ExportOptions,
-  exportModel,
-  type Graph,
-  type ProgressEvent,
-  presetNames,
-  presets,
-  slice,
-  type TrainOptions,
-  type TrainResult,
-  train as trainNetwork,
-} from '../../compress.js'
-import { WhiteDwarfError } from '../../errors.js'
+import { exportModel, presetNames, slice } from '../../compress.js'
 import { encodeModel } from '../../format.js'
-import { InferenceSession, Tensor } from '../../index.js'
-import { ARCH_HELP, ARCH_SYNTAX, parseArch } from '../arch.js'
-import type { Arguments } from '../args.js'
+import { ARCH_HELP } from '../arch.js'
 import { checkpointOptions, parseCheckpoint } from '../checkpoint.js'
-import { classify } from '../classify.js'
 import type { Command, CommandContext } from '../command.js'
 import { curveSvg, curveText } from '../curve.js'
 import { dataOptions, imageOptions, normalised, parseData } from '../data.js'
 import { checkWritable, writeOutput } from '../files.js'
 import { openLog } from '../log.js'
-import { startProgress } from '../progress.js'
-import { parseRecipe, recipeOptions } from '../recipe.js'
+import { recipeOptions } from '../recipe.js'
 import { distill, teacherOptions } from '../teacher.js'
 import { duration, grouped, percent } from '../text.js'
+import { plan, score, trainWithProgress } from '../training.js'
 import { inspectModel } from './inspect.js'
-
-interface Plan {
-  readonly title: string
-  readonly graph: (data: DataSet) => Graph
-  readonly options: Partial<TrainOptions>
-  readonly constants: Pick<ExportOptions, 'scaleBits' | 'biasBits'>
-}
-
-function plan(args: Arguments): Plan {
-  const name = args.choice('preset', presetNames)
-  const arch = args.string('arch')
-  if (name === undefined && arch === undefined) {
-    throw new WhiteDwarfError('E_OPTION', `give --preset (${presetNames.join(', ')}) or --arch (${ARCH_SYNTAX})`)
-  }
-  const preset = name === undefined ? undefined : presets[name]
-  const { options, supermask, constants } = parseRecipe(args)
-  return {
-    title: [name, arch].filter((part) => part !== undefined).join(' '),
-    graph: (data) => (arch === undefined ? (preset as NonNullable<typeof preset>).graph() : parseArch(arch, data)),
-    options: {
-      ...preset?.options,
-      ...options,
-      augment: { ...preset?.options.augment, ...options.augment },
-      supermask: { ...preset?.options.supermask, ...supermask },
-    },
-    constants: { ...preset?.export, ...constants },
-  }
-}
-
-/** Trains with progress on standard error. `onEvent` gets every progress event. */
-async function trainWithProgress(
-  title: string,
-  options: TrainOptions,
-  quiet: boolean,
-  onEvent: (event: ProgressEvent) => void,
-): Promise<TrainResult> {
-  const progress = startProgress(`training ${title}`, quiet)
-  let tested = ''
-  try {
-    const result = await trainNetwork({
-      ...options,
-      onProgress: (e) => {
-        onEvent(e)
-        if (e.testAccuracy !== undefined) tested = `, test ${percent(e.testAccuracy)}`
-        const state = `epoch ${e.epoch}/${e.epochs}, loss ${e.loss.toFixed(3)}${tested}, density ${percent(e.density, 1)}`
-        progress.update(e.step / e.steps, `${state}, ${grouped(e.imagesPerSecond)} images/s`, e.secondsLeft)
-      },
-    })
-    progress.done(`test ${percent(result.testAccuracy ?? 0)}, ${grouped(result.imagesPerSecond)} images/s`)
-    return result
-  } catch (error) {
-    const again = options.signal?.aborted && options.onCheckpoint ? ', --resume continues it' : ''
-    progress.failed(`${(error as Error).message}${again}`)
-    throw error
-  }
-}
-
-/** Share of the test set that the finished file gets right in int8. */
-async function score(bytes: Uint8Array, test: DataSet, signal: AbortSignal): Promise<number> {
-  const session = await InferenceSession.create(bytes, { batch: 16 })
-  try {
-    const images = new Tensor('uint8', test.images, [test.labels.length, ...test.shape])
-    const { best } = await classify(session, images, signal)
-    return best.reduce((n, answer, i) => n + (answer === test.labels[i] ? 1 : 0), 0) / test.labels.length
-  } finally {
-    session.dispose()
-  }
-}
 
 export const train: Command = {
   name: 'train',
@@ -129,6 +45,10 @@ export const train: Command = {
     {
       command: 'whitedwarf train --data data/mnist --arch mlp:300,100 --density 0.05 --epochs 10 --out mlp.wd',
       comment: 'another network, 5 % of its weights',
+    },
+    {
+      command: 'whitedwarf train --data data/mnist --arch mlp:300,100 --coats 3 --budget 8kB --out mlp.wd',
+      comment: 'as many weights as fit into 8,000 bytes, everything counted',
     },
     {
       command: 'whitedwarf train --data data/mnist --preset mnist-lenet --out m.wd --checkpoint m.wdcp --resume',
