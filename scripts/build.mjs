@@ -16,11 +16,12 @@ const ENTRIES = {
   relaxed: { entry: 'assembly/index.ts', config: 'asconfig.json' },
   debug: { entry: 'assembly/index.ts', config: 'asconfig.json' },
   train: { entry: 'assembly/train/index.ts', config: 'asconfig.json' },
+  'train-threads': { entry: 'assembly/train/index.ts', config: 'asconfig.json' },
   'train-debug': { entry: 'assembly/train/index.ts', config: 'asconfig.json' },
   probes: { entry: 'bench/probes/probes.ts', config: 'bench/probes/asconfig.json' },
 }
 /** The builds that ship, as base64 modules. The debug builds and the benchmarks' probes stay in build/wasm. */
-const EMBEDDED = ['simd', 'relaxed', 'train']
+const EMBEDDED = ['simd', 'relaxed', 'train', 'train-threads']
 
 function sourceHash() {
   const hash = createHash('sha256')

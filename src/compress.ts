@@ -1,6 +1,7 @@
 /** `whitedwarf/compress`: training supermasks, ready-made graphs, data sets, and the pieces of the method. */
+export { type BudgetFit, fitBudget, parseBytes } from './compress/budget.js'
 export { erkDensities, layerDensities, type NamedShape } from './compress/densities.js'
-export { drawFrozen, layerConstant, levelsFromScores } from './compress/levels.js'
+export { drawFrozen, layerConstant, levelsAt, levelsFromScores, type MaskedLayer } from './compress/levels.js'
 export {
   decodeRunLength,
   encodeRunLength,
@@ -29,4 +30,5 @@ export { type Folded, foldConstants, foldGraph, type NormConstants } from './gra
 export { type Graph, inferShapes, isWeighted, type Node, type Shape, weightShape } from './graph/ir.js'
 export type { Model } from './graph/model.js'
 export { type ChannelStatistics, CIFAR10_STATISTICS, withNormalisation } from './graph/normalise.js'
+export { rangedValues } from './graph/ranges.js'
 export * from './train/index.js'

@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'E_MEMORY'
   /** The object was disposed. */
   | 'E_DISPOSED'
+  /** A thread could not be started, or was lost. */
+  | 'E_WORKER'
   /** The operation was aborted by its signal. */
   | 'E_ABORTED'
 

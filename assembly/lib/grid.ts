@@ -72,9 +72,14 @@ export function storeFirst<Lane>(p: usize, v: v128, count: i32): void {
   if (sizeof<Lane>() == 2 && bytes & 2) v128.store16_lane(p, v, 0)
 }
 
-/** Four lanes as f32: exact below 2^24, else rounded half to even. */
-export function loadLanes<In>(p: usize): v128 {
-  if (isFloat<In>()) return v128.load(p)
-  if (sizeof<In>() == 4) return f32x4.convert_i32x4_s(v128.load(p))
-  return f32x4.convert_i32x4_s(v128.load_ext<i16>(p))
+/** Four numbers of lane type 0 i16, 1 i32 or 2 f32 as f32: exact below 2^24, else rounded half to even. */
+export function loadAs(p: usize, lane: i32): v128 {
+  if (lane == 0) return f32x4.convert_i32x4_s(v128.load_ext<i16>(p))
+  const v = v128.load(p)
+  return lane == 1 ? f32x4.convert_i32x4_s(v) : v
+}
+
+/** log2 of the bytes of a number of that lane type. */
+export function laneShift(lane: i32): usize {
+  return lane == 0 ? 1 : 2
 }

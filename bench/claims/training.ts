@@ -128,8 +128,7 @@ const COMPARED_STEPS = 6
 
 /** The exported file of a training by so many workers. */
 async function trainedBytes(workers: number): Promise<Uint8Array> {
-  const options: { workers: number } = { workers }
-  const variant = { name: '', graph: network('resnet20'), batch: WORKERS_BATCH, options }
+  const variant = { name: '', graph: network('resnet20'), batch: WORKERS_BATCH, options: { workers } }
   const trained = await trainSteps(variant, COMPARED_STEPS, { statistics: WORKERS_BATCH })
   return encodeModel(await exportModel(trained, { calibration: chanceImages(WORKERS_BATCH, 2) }))
 }

@@ -27,6 +27,20 @@ export class Arguments {
     return typeof value === 'string' ? value : undefined
   }
 
+  /** The same arguments with other values for some options. */
+  with(values: Readonly<Record<string, string>>): Arguments {
+    return new Arguments({ ...this.values, ...values }, this.positionals)
+  }
+
+  /** All options that were given but these, as text. */
+  others(names: readonly string[]): string {
+    const rest = Object.entries(this.values).filter(([name, value]) => value !== undefined && !names.includes(name))
+    return rest
+      .map(([name, value]) => (value === true ? `--${name}` : `--${name} ${value}`))
+      .sort()
+      .join(' ')
+  }
+
   /** @throws WhiteDwarfError E_OPTION when the option is missing */
   required(name: string, why: string): string {
     const value = this.string(name)

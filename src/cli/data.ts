@@ -9,6 +9,7 @@ import {
   withNormalisation,
 } from '../compress.js'
 import type { Arguments, OptionSpec } from './args.js'
+import { decodeJpeg } from './vendor.js'
 
 /** Options of every command that reads a data set. */
 export const dataOptions: readonly OptionSpec[] = [
@@ -32,6 +33,7 @@ export function parseData(args: Arguments): () => Promise<TrainTest> {
   const layout = args.choice('layout', ['hwc', 'chw'])
   const holdOut = args.number('hold-out', { min: 0, max: 1 })
   const options = {
+    jpeg: decodeJpeg,
     ...(resize !== undefined && { resize }),
     ...(layout !== undefined && { layout }),
     ...(holdOut !== undefined && { holdOut }),

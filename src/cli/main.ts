@@ -6,10 +6,11 @@ import { parseArguments, suggest } from './args.js'
 import { type Command, commonOptions } from './command.js'
 import { inspect } from './commands/inspect.js'
 import { run } from './commands/run.js'
+import { sweep } from './commands/sweep.js'
 import { train } from './commands/train.js'
 import { commandHelp, generalHelp } from './help.js'
 
-const commands: readonly Command[] = [train, run, inspect]
+const commands: readonly Command[] = [train, sweep, run, inspect]
 
 const INTERRUPTED = 130
 

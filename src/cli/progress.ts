@@ -6,8 +6,11 @@ import { duration } from './text.js'
 import { progressBar } from './vendor.js'
 
 export interface Progress {
-  /** @param fraction of the work that is done, 0..1 */
-  update(fraction: number, text: string): void
+  /**
+   * @param fraction of the work that is done, 0..1
+   * @param seconds left, where more is known than how long the work has run: not all of it need be this process's
+   */
+  update(fraction: number, text: string, seconds?: number): void
   /** The work is finished. */
   done(text: string): void
   /** The work was given up. */
@@ -21,9 +24,10 @@ export function startProgress(label: string, quiet: boolean): Progress {
   return process.stderr.isTTY && process.stderr.columns >= LEAST_COLUMNS ? barProgress(label) : lineProgress(label)
 }
 
-function timeLeft(fraction: number, start: number): string {
+function timeLeft(fraction: number, start: number, seconds: number | undefined): string {
   if (fraction <= 0 || fraction >= 1) return ''
-  return `, ${duration(((performance.now() - start) * (1 - fraction)) / fraction)} left`
+  const left = seconds === undefined ? ((performance.now() - start) * (1 - fraction)) / fraction : 1000 * seconds
+  return `, ${duration(left)} left`
 }
 
 /** Work that is over sooner prints nothing on the way. */
@@ -35,11 +39,11 @@ function lineProgress(label: string): Progress {
   const elapsed = () => performance.now() - start
   const write = (line: string) => process.stderr.write(`${label} ${line}\n`)
   return {
-    update(fraction, text) {
+    update(fraction, text, seconds) {
       const reached = Math.floor(fraction * 10 + 1e-9)
       if (reached <= tenth || reached >= 10 || elapsed() < QUICK_MS) return
       tenth = reached
-      write(`${Math.round(fraction * 100)} %: ${text}${timeLeft(fraction, start)}`)
+      write(`${Math.round(fraction * 100)} %: ${text}${timeLeft(fraction, start, seconds)}`)
     },
     done: (text) => write(`done: ${text}, took ${duration(elapsed())}`),
     failed: (text) => write(`stopped: ${text}`),
@@ -63,9 +67,9 @@ function barProgress(label: string): Progress {
   // A line that wraps flickers: what matters comes first, the rest is cut off.
   const cut = (text: string) => text.slice(0, Math.max(20, (process.stderr.columns ?? 80) - BAR_COLUMNS - MARGIN))
   return {
-    update(fraction, text) {
+    update(fraction, text, seconds) {
       const reached = Math.floor(Math.min(1, fraction) * STEPS)
-      bar.advance(reached - step, cut(`${Math.floor(fraction * 100)} %${timeLeft(fraction, start)}, ${text}`))
+      bar.advance(reached - step, cut(`${Math.floor(fraction * 100)} %${timeLeft(fraction, start, seconds)}, ${text}`))
       step = reached
     },
     done: (text) => bar.stop(`${label} done: ${text}, took ${duration(performance.now() - start)}`),

@@ -1,5 +1,11 @@
 /** Training options on the command line: which there are, and what they set. */
-import type { ConstantBits, ExportOptions, SupermaskOptions, TrainOptions } from '../compress.js'
+import {
+  type ConstantBits,
+  type ExportOptions,
+  parseBytes,
+  type SupermaskOptions,
+  type TrainOptions,
+} from '../compress.js'
 import type { Arguments, OptionSpec } from './args.js'
 import { parseAugmentation } from './data.js'
 
@@ -42,8 +48,10 @@ const NUMBERS: readonly NumberOption[] = [
   number('warmup', 'warmup', 'share of training in which the learning rate rises', { min: 0, max: 0.5 }),
   number('gamma', 'gamma', 'factor of the schedules step and exponential', { min: 1e-12, max: 1 }),
   number('ramp', 'ramp', 'share of training over which the density falls to its end value', { min: 0, max: 1 }),
+  number('round-from', 'roundFrom', 'share of training before activations are rounded', { min: 0, max: 1 }),
   number('freeze', 'freeze', 'share of training, at the end, in which levels stay as they are', { min: 0, max: 0.9 }),
   number('ema', 'ema', 'train averages: their decay per step, for example 0.999', { min: 0, max: 0.99999 }),
+  number('round-from', 'roundFrom', 'share of training before activations are rounded', { min: 0, max: 1 }),
   number('test-every', 'testEvery', 'epochs between two tests', { min: 1, max: 10000, whole: true }),
   number('seed', 'seed', 'determines every bit of the result', { min: 0, whole: true }),
 ]
@@ -57,14 +65,30 @@ const CHOICES: readonly ChoiceOption[] = [
     ['cosine', 'linear', 'one-cycle', 'step', 'exponential', 'constant'],
     'of the learning rate',
   ),
+  choice('activations', 'activations', ['f32', 'int8', 'e4m3', 'e5m2', 'e3m4', 'e2m5'], 'rounded as inference will'),
   choice('ramp-shape', 'rampShape', ['linear', 'cubic'], 'how the density falls'),
+  choice(
+    'activations',
+    'activations',
+    ['f32', 'int8', 'e4m3', 'e5m2', 'e3m4', 'e2m5'],
+    'precision that activations are rounded to while training',
+  ),
 ]
 
 const SUPERMASK: readonly OptionSpec[] = [
   { name: 'density', value: 'X', help: 'share of weights that stay, above 0 and at most 1' },
   { name: 'coats', value: 'N', help: 'levels from -N to N: 1, 3 or 7' },
-  { name: 'thresholds', value: 'KIND', help: 'of the coats: linear (default) or uniform' },
-  { name: 'scope', value: 'KIND', help: 'density holds global (default) or in each layer' },
+  { name: 'budget', value: 'SIZE', help: 'most bytes of the file, for example 64kB or 64KiB: finds the density' },
+  { name: 'thresholds', value: 'KIND', help: 'of the coats: linear (default), uniform or adaptive' },
+  { name: 'scope', value: 'KIND', help: 'density holds global (default) or in each layer; fixed: it is an outcome' },
+  { name: 'threshold', value: 'X', help: 'scope fixed: first threshold over the largest initial score, default 0.4' },
+  {
+    name: 'allocation',
+    value: 'KIND',
+    help: 'scope layer: uniform (default) densities, or erk: more for small layers',
+  },
+  { name: 'least-per-row', value: 'N', help: 'weights that each output keeps at least' },
+  { name: 'init', value: 'KIND', help: 'of scores: he-normal (default), xavier-uniform or kaiming-uniform' },
   {
     name: 'signs',
     value: 'KIND',
@@ -76,6 +100,7 @@ export const recipeOptions: readonly OptionSpec[] = [
   ...SUPERMASK,
   ...NUMBERS,
   ...CHOICES,
+  { name: 'workers', value: 'N', help: 'threads that train together, or auto; the result is the same' },
   { name: 'bits', value: 'N', help: 'bits of a scale or bias in the file, 1 to 8' },
 ]
 
@@ -87,11 +112,13 @@ export interface Recipe {
 
 /** What the arguments say, and nothing else. @throws WhiteDwarfError E_OPTION */
 export function parseRecipe(args: Arguments): Recipe {
+  const workers = args.string('workers') === 'auto' ? 'auto' : args.number('workers', { min: 1, max: 64, whole: true })
   const bits = args.number('bits', { min: 1, max: 8, whole: true }) as ConstantBits | undefined
   return {
     options: given({
       ...Object.fromEntries(NUMBERS.map((o) => [o.key, args.number(o.name, o)])),
       ...Object.fromEntries(CHOICES.map((o) => [o.key, args.choice(o.name, o.choices)])),
+      workers,
       augment: parseAugmentation(args),
     }),
     supermask: parseSupermask(args),
@@ -101,11 +128,17 @@ export function parseRecipe(args: Arguments): Recipe {
 
 function parseSupermask(args: Arguments): SupermaskOptions {
   const coats = args.choice('coats', ['1', '3', '7'])
+  const budget = args.string('budget')
   return given({
     density: args.number('density', { min: 1e-6, max: 1 }),
     coats: coats === undefined ? undefined : (Number(coats) as 1 | 3 | 7),
-    thresholds: args.choice('thresholds', ['linear', 'uniform']),
-    scope: args.choice('scope', ['global', 'layer']),
+    budget: budget === undefined ? undefined : parseBytes(budget),
+    thresholds: args.choice('thresholds', ['linear', 'uniform', 'adaptive']),
+    scope: args.choice('scope', ['global', 'layer', 'fixed']),
+    threshold: args.number('threshold', { min: 1e-6, max: 1 - 1e-6 }),
+    allocation: args.choice('allocation', ['uniform', 'erk']),
+    leastPerRow: args.number('least-per-row', { min: 0, max: 65535, whole: true }),
+    init: args.choice('init', ['he-normal', 'xavier-uniform', 'kaiming-uniform']),
     signs: args.string('signs') === 'learned' ? 'learned' : args.number('signs', { min: 0, max: 62, whole: true }),
   })
 }

@@ -5,6 +5,7 @@
 import type { Writable } from 'node:stream'
 import { progress } from '@clack/prompts'
 import asciichart from 'asciichart'
+import decode from 'jpeg-js/lib/decoder.js'
 
 export interface ProgressBar {
   start(message: string): void
@@ -19,3 +20,11 @@ export const progressBar = (max: number, size: number, output: Writable): Progre
 /** Numbers as a line drawn with box characters, `height` rows high. */
 export const plotLine = (values: readonly number[], height: number, format: (value: number) => string): string =>
   asciichart.plot(values, { height, format })
+
+/** The pixels of a JPEG image, row by row, red, green and blue side by side. Throws when it is damaged or larger than 100 megapixels. */
+export function decodeJpeg(bytes: Uint8Array): { width: number; height: number; channels: 3; data: Uint8Array } {
+  const limits = { maxResolutionInMP: 100, maxMemoryUsageInMB: 1024 }
+  const options = { useTArray: true, formatAsRGBA: false, tolerantDecoding: false, ...limits } as const
+  const { width, height, data } = decode(bytes, options)
+  return { width, height, channels: 3, data }
+}

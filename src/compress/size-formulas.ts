@@ -33,6 +33,21 @@ export function entropyBitsPerWeight(densities: readonly number[], signs: SignBi
   return magnitude + (signs === 'learned' ? densities[0] : 0)
 }
 
+/** How often each level from -maxLevel to maxLevel occurs. */
+export function levelCounts(levels: Int8Array, maxLevel: Coats): number[] {
+  const counts = new Uint32Array(2 * maxLevel + 1)
+  for (let i = 0; i < levels.length; i++) counts[maxLevel + levels[i]]++
+  return Array.from(counts)
+}
+
+/** Order-0 entropy in bits of all levels with these counts; seeded signs cost nothing. */
+export function countedBits(counts: readonly number[], signs: SignBits): number {
+  const n = counts.reduce((a, b) => a + b, 0)
+  const zero = counts.length >> 1
+  const symbols = signs === 'learned' ? counts : counts.slice(zero).map((c, i) => c + (i === 0 ? 0 : counts[zero - i]))
+  return symbols.reduce((bits, c) => bits - (c > 0 ? c * Math.log2(c / n) : 0), 0)
+}
+
 /** What a hidden network stores, by the rule of its papers: no entropy coding, and no running statistics. */
 export interface RawSize {
   /** Weights that carry mask bits. */

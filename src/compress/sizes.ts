@@ -1,11 +1,11 @@
 /** How large a model is, in every form that it takes: as a file, as bounds for files, and in memory. */
 import { seededSigns } from '../format/signs.js'
-import { entropyBits } from '../format/stats.js'
 import { decodeModel, encodeModel, readWd, tensorBytes } from '../format/wd.js'
 import { elements, isWeighted } from '../graph/ir.js'
 import type { CodedArray, LayerParams, LevelTensor, Model } from '../graph/model.js'
 import { levelDigits, planesOf } from '../kernels/levels.js'
 import { runLengthBits } from './run-length.js'
+import { countedBits, levelCounts } from './size-formulas.js'
 import type { Coats } from './supermask.js'
 
 /** One form of a model's weights and constants. */
@@ -106,8 +106,7 @@ export function modelSizes(source: Model | Uint8Array): ModelSizes {
 function tensorSize(name: string, tensor: LevelTensor, fileBits: number): TensorSize {
   const { shape, maxLevel, levels, signSeed } = tensor
   const signs = signSeed === undefined ? undefined : seededSigns(shape, signSeed)
-  const histogram = new Array<number>(2 * maxLevel + 1).fill(0)
-  for (const level of levels) histogram[maxLevel + level]++
+  const histogram = levelCounts(levels, maxLevel)
   const nonZeros = levels.length - histogram[maxLevel]
   /** Levels that reach each coat but the last: each has a bit for the next coat. */
   let further = 0
@@ -125,7 +124,7 @@ function tensorSize(name: string, tensor: LevelTensor, fileBits: number): Tensor
     signs: signs === undefined ? 'stored' : 'seeded',
     bits: {
       file: fileBits,
-      entropy: entropyBits(signs === undefined ? levels : levels.map(Math.abs)),
+      entropy: countedBits(histogram, signs === undefined ? 'learned' : 'seeded'),
       hierarchical: levels.length + further + (signs === undefined ? nonZeros : 0),
       runLength: bits,
     },

@@ -56,11 +56,21 @@ export interface SupermaskOptions {
    * 'kaiming-uniform': U(-b, b), b^2 = 1 / fan-in, as edge-popup. Default 'he-normal'.
    */
   readonly init?: 'he-normal' | 'xavier-uniform' | 'kaiming-uniform'
+  /**
+   * Most bytes of the model's file, everything counted. The density is then found while training: `density` only says where
+   * to begin. Not for scope 'fixed'.
+   */
+  readonly budget?: number
+  /** Bits of a scale or bias in the file as it will be exported, 1..8: what a budget sets aside for them. Default 8. */
+  readonly constantBits?: number
   /** Whether the gradient of a score is divided by the number of coats. Default false. */
   readonly normalise?: boolean
 }
 
-export type Supermask = Required<Omit<SupermaskOptions, 'frozen'>> & { readonly frozen: Required<Frozen> }
+export interface Supermask extends Required<Omit<SupermaskOptions, 'frozen' | 'budget'>> {
+  readonly frozen: Required<Frozen>
+  readonly budget?: number
+}
 
 /** Fills in defaults. @throws WhiteDwarfError E_OPTION naming the allowed range */
 export function supermask(options: SupermaskOptions = {}): Supermask {
@@ -76,7 +86,9 @@ export function supermask(options: SupermaskOptions = {}): Supermask {
     frozen: { pruned: 0, locked: 0, seed: 1, ...options.frozen },
     signs: options.signs ?? 'learned',
     init: options.init ?? 'he-normal',
+    constantBits: options.constantBits ?? 8,
     normalise: options.normalise ?? false,
+    ...(options.budget !== undefined && { budget: options.budget }),
   }
   checkOneOf('coats', mask.coats, [1, 3, 7])
   checkOneOf('scope', mask.scope, ['global', 'layer', 'fixed'])
@@ -91,6 +103,7 @@ export function supermask(options: SupermaskOptions = {}): Supermask {
   if (!whole(leastPerRow, 0, 65535)) refuse('leastPerRow', 'a whole number from 0 to 65535', leastPerRow)
   if (signs !== 'learned' && !whole(signs, 0, 62)) refuse('signs', "'learned' or a whole number from 0 to 62", signs)
   checkFrozen(mask)
+  checkBudget(mask)
   if (mask.allocation === 'erk' && mask.scope !== 'layer')
     refuse('allocation', "'uniform' unless scope is 'layer'", 'erk')
   if (mask.scope === 'fixed' && Object.keys(mask.densities).length > 0) {
@@ -108,6 +121,14 @@ function checkFrozen({ frozen: { pruned, locked, seed }, density, scope }: Super
   if (scope !== 'fixed' && (density <= locked || density > 1 - pruned)) {
     refuse('density', `above frozen.locked (${locked}) and at most 1 - frozen.pruned (${1 - pruned})`, density)
   }
+}
+
+function checkBudget({ budget, constantBits, scope, density }: Supermask): void {
+  if (!whole(constantBits, 1, 8)) refuse('constantBits', 'a whole number from 1 to 8', constantBits)
+  if (budget === undefined) return
+  if (!whole(budget, 1, Number.MAX_SAFE_INTEGER)) refuse('budget', 'a whole number of bytes', budget)
+  if (scope === 'fixed') refuse('budget', "absent where scope is 'fixed': the density is an outcome", budget)
+  if (density === 1) refuse('density', 'below 1 with a budget', density)
 }
 
 function checkDensity(name: string, value: number): void {

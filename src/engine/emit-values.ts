@@ -2,7 +2,7 @@
 import { laneBytes } from '../kernels/lanes.js'
 import { poolShape } from './emit.js'
 import type { OpOf } from './lower.js'
-import { type Area, alikeAreas, areaOf, type Constants, requant, type Step } from './requant.js'
+import { type Area, alikeAreas, areaOf, type Constants, requant, requantVector, type Step } from './requant.js'
 import type { Tables } from './tables.js'
 import { isPlanes, storedToGrid, type Value, valueUnit, vectorStep } from './values.js'
 
@@ -100,8 +100,7 @@ export function emitInput(op: OpOf<'input'>, staging: number, tables: Tables, ba
   const constants = { scale: spread(spec.scale), bias: spread(spec.offset) }
   const grid = tables.grid(out)
   if (!isPlanes(out) && batch === 1) {
-    const args = [staging, out.base, channels, constants.scale, constants.bias, grid]
-    return [{ op: op.name, kernel: `requant_vector_f32_${out.lane}`, args }]
+    return [requantVector(op.name, staging, 'f32', out, constants, grid)]
   }
   return eachImage(isPlanes(out) ? batch : 1, (n) => {
     const to = areaOf(out, n, batch)

@@ -5,7 +5,7 @@ import type { PoolNode, Shape } from '../graph/ir.js'
 import { type Lane, laneBytes } from '../kernels/lanes.js'
 import type { Geometry } from './geometry.js'
 import type { WeightedOp } from './lower.js'
-import { type Area, areaOf, type Constants, requant, type Step } from './requant.js'
+import { type Area, areaOf, type Constants, requant, requantVector, type Step } from './requant.js'
 import type { Tables } from './tables.js'
 import { isPlanes, planesOf, type Value, valueUnit } from './values.js'
 
@@ -67,8 +67,7 @@ export function finishLayer(
   // The scalar gather sums in i32 whatever its integer inputs are.
   const lane: Lane = alone && x.lane !== 'f32' ? 'i32' : x.lane
   if (alone && shortcut === undefined) {
-    const args = [scratch.acc, out.base, layer.rows, layer.scale, layer.bias, grid]
-    return [{ op: op.name, kernel: `requant_vector_${lane}_${out.lane}`, args }]
+    return [requantVector(op.name, scratch.acc, lane, out, layer, grid)]
   }
   const steps: Step[] = []
   let sums: Area = {

@@ -64,10 +64,23 @@ export function requant(
   shortcut?: Shortcut,
 ): Step {
   const target = [to.at, to.plane, to.pitch, to.channels, to.height, to.width, constants.scale, constants.bias]
+  const source = (a: Area) => [a.at, laneCode(a.lane), a.plane, a.pitch]
   if (shortcut === undefined) {
-    const args = [from.at, from.plane, from.pitch, ...target, grid]
-    return { op, kernel: `requant_planes_${from.lane}_${to.lane}`, args }
+    return { op, kernel: `requant_planes_${to.lane}`, args: [...source(from), ...target, grid] }
   }
-  const sources = [from, shortcut.from].flatMap((a) => [a.at, laneCode(a.lane), a.plane, a.pitch])
-  return { op, kernel: `requant_add_${to.lane}`, args: [...sources, ...target, shortcut.factor, grid] }
+  const args = [...source(from), ...source(shortcut.from), ...target, shortcut.factor, grid]
+  return { op, kernel: `requant_add_${to.lane}`, args }
+}
+
+/** The same for a vector alone, with constants for each element. */
+export function requantVector(
+  op: string,
+  from: number,
+  lane: Lane,
+  to: Value,
+  constants: Constants,
+  grid: number,
+): Step {
+  const args = [from, laneCode(lane), to.base, to.shape[0], constants.scale, constants.bias, grid]
+  return { op, kernel: `requant_vector_${to.lane}`, args }
 }

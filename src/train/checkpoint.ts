@@ -37,6 +37,7 @@ const SILENT: ReadonlySet<string> = new Set<keyof Settings>([
   'checkpointEvery',
   'checkpointMinutes',
   'resume',
+  'workers',
 ])
 
 /** All that determines the bits of a training, data as checksums. */
@@ -121,7 +122,7 @@ function readHeader(bytes: Uint8Array): { header: Header; end: number } {
   if (end > last) throw damaged('its header is longer than the file')
   let header: unknown
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(PREFIX, end)))
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.slice(PREFIX, end)))
   } catch (cause) {
     throw damaged('its header is not JSON', cause)
   }
@@ -153,15 +154,13 @@ function isHeader(h: unknown): h is Header {
 }
 
 /**
- * Puts a fresh state where the checkpoint was taken. Everything is checked before anything is changed. Each part does it all,
- * after which the memory is the same whoever comes last.
+ * Puts a fresh state where a checkpoint was taken, but for the weights' `install`. Everything is checked before anything is
+ * changed. Of several parts each does it all: the memory is then the same whoever comes last.
  * @param steps of the whole training
- * @throws WhiteDwarfError E_FORMAT (no checkpoint, damaged, another version), E_OPTION (of a training with other options or data,
- * naming the first that differs)
+ * @throws WhiteDwarfError E_FORMAT (no checkpoint, damaged, another version, of another state)
  */
-export function restore(state: TrainState, s: Settings, bytes: Uint8Array, steps: number): void {
+export function restore(state: TrainState, bytes: Uint8Array, steps: number): void {
   const { header, end } = readHeader(bytes)
-  checkRecipe(header.recipe, recipe(s))
   const { net, order, regions } = state
   const wanted = JSON.stringify(regions.map(({ name, bytes }) => [name, bytes]))
   const size = order.byteLength + regions.reduce((sum, r) => sum + r.bytes, 0)
@@ -185,14 +184,19 @@ export function restore(state: TrainState, s: Settings, bytes: Uint8Array, steps
   state.step = header.step
   state.rng.state = header.rng
   state.weights.numbers = header.numbers
-  state.weights.install()
   state.meter.sums = header.meter
   state.history.push(...header.history)
   state.clock = new Clock(header.seconds, header.testing)
 }
 
-/** Compares option by option, through JSON: that is what the checkpoint holds. */
-function checkRecipe(saved: Readonly<Record<string, unknown>>, mine: Readonly<Record<string, unknown>>): void {
+/**
+ * Compares option by option, through JSON: that is what a checkpoint holds.
+ * @throws WhiteDwarfError E_OPTION when a checkpoint is of a training with other options or data, naming the first that differs;
+ * E_FORMAT
+ */
+export function checkRecipe(bytes: Uint8Array, s: Settings): void {
+  const saved = readHeader(bytes).header.recipe
+  const mine = recipe(s)
   const text = (value: unknown) => JSON.stringify(value) ?? 'nothing'
   const short = (value: string) => (value.length > 60 ? `${value.slice(0, 60)}...` : value)
   for (const name of new Set([...Object.keys(mine), ...Object.keys(saved)])) {

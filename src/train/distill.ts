@@ -9,11 +9,11 @@ import { forEachBatch, installNorms, installWeights, logits } from './evaluate.j
 import { Feeder } from './feeder.js'
 import { Network } from './network.js'
 import type { TrainedNetwork } from './trained.js'
-import { Turns } from './turns.js'
+import { turnsOf } from './turns.js'
 
 /**
  * Scores of images.
- * @param images [count, ...shape], as the network is fed them: raw value * scale + offset, augmented
+ * @param images [count, ...shape] raw values (pixels 0..255), augmented: what InferenceSession.run takes
  * @returns [count, classes]
  */
 export type Teacher = (images: Float32Array, count: number) => Float32Array | Promise<Float32Array>
@@ -75,17 +75,18 @@ export function checkScores(scores: unknown, count: number, classes: number, wha
   if (!scores.every(Number.isFinite)) throw new WhiteDwarfError('E_DATA', `${what} NaN or infinity: ${wanted}`)
 }
 
-/** The network's input [C][N][H * W] as [N][C][H * W]. */
+/** The network's input x [C][N][H * W] as raw values (x - offset) / scale, [N][C][H * W]. */
 function batchImages(net: Network): Float32Array {
-  const shape = net.graph.inputs[0].shape
+  const { shape, scale, offset } = net.graph.inputs[0]
   const channels = shape[0]
   const plane = elements(shape) / channels
   const from = net.mem.f32(net.input.value, elements(shape) * net.batch)
   const images = new Float32Array(from.length)
   for (let c = 0; c < channels; c++) {
+    const [factor, shift] = [scale[scale.length === 1 ? 0 : c], offset[offset.length === 1 ? 0 : c]]
     for (let i = 0; i < net.batch; i++) {
-      const at = (c * net.batch + i) * plane
-      images.set(from.subarray(at, at + plane), (i * channels + c) * plane)
+      const [at, to] = [(c * net.batch + i) * plane, (i * channels + c) * plane]
+      for (let k = 0; k < plane; k++) images[to + k] = (from[at + k] - shift) / factor
     }
   }
   return images
@@ -108,6 +109,6 @@ export async function predict(
   const classes = elements(net.shape(trained.graph.outputs[0]))
   const scores = new Float32Array(data.labels.length * classes)
   const visit = (count: number, begin: number) => scores.set(logits(net, count), begin * classes)
-  await forEachBatch(net, new Feeder(net), data, visit, new Turns(options.signal))
+  await forEachBatch(net, new Feeder(net), data, visit, turnsOf(options.signal))
   return scores
 }

@@ -1,6 +1,9 @@
 /** From a trained network to a model: fold batch normalisation, quantise the constants, measure activation ranges. */
+import { fitBudget } from '../compress/budget.js'
+import { layerConstant } from '../compress/levels.js'
 import { WhiteDwarfError } from '../errors.js'
 import { codedValues } from '../format/half.js'
+import { encodeModel } from '../format/wd.js'
 import { type Folded, foldConstants, foldGraph } from '../graph/fold.js'
 import { elements } from '../graph/ir.js'
 import { type LayerParams, type LevelTensor, type Model, rangeCode } from '../graph/model.js'
@@ -11,7 +14,7 @@ import { Feeder } from './feeder.js'
 import { Network } from './network.js'
 import { type ConstantBits, quantiseWeighted } from './quantise.js'
 import type { TrainedNetwork, TrainedTensor } from './trained.js'
-import { Turns } from './turns.js'
+import { type Turns, turnsOf } from './turns.js'
 
 export interface ExportOptions {
   /** Images on which activation ranges are measured: training images, never test ones. */
@@ -27,7 +30,7 @@ export interface ExportOptions {
 
 /**
  * The model of a trained network, its nodes renamed canonically (fold.ts). Ranges are the largest |x| seen, with the
- * quantised constants.
+ * quantised constants. The file of a network trained for a budget is within it.
  * @throws WhiteDwarfError E_GRAPH when batch normalisation cannot be folded, E_OPTION, E_DATA, E_ABORTED
  */
 export async function exportModel(trained: TrainedNetwork, options: ExportOptions): Promise<Model> {
@@ -44,7 +47,45 @@ export async function exportModel(trained: TrainedNetwork, options: ExportOption
   if (trained.weights !== undefined) {
     throw new WhiteDwarfError('E_OPTION', 'trained without a supermask: there are no levels to export')
   }
+  const bits = { scaleBits, biasBits }
   const folded = foldGraph(trained.graph)
+  const { tensors, layers } = foldModel(trained, folded, bits)
+  const net = await Network.create(trained.graph, Math.min(128, calibration.labels.length))
+  const feeder = new Feeder(net)
+  installModel(net, trained, folded, { tensors, layers })
+  const images = slice(calibration, 0, Math.min(calibrationImages, calibration.labels.length))
+  const ranges = await measureRanges(net, feeder, images, folded, turnsOf(options.signal))
+  return withinBudget({ graph: folded.graph, tensors, layers, ranges }, trained, folded, bits)
+}
+
+/** The model, or where its file is larger than the budget of its training, the one with the highest density that fits. */
+function withinBudget(model: Model, trained: TrainedNetwork, folded: Folded, bits: Bits): Model {
+  if (trained.budget === undefined) return model
+  const { budget, mask, layers } = trained.budget
+  if (encodeModel(model).length <= budget) return model
+  const modelWith = (levels: ReadonlyMap<string, Int8Array>) => {
+    const tensors = Object.entries(trained.tensors).map(([name, t]) => [name, withLevels(t, levels.get(name))] as const)
+    return { ...model, ...foldModel({ ...trained, tensors: Object.fromEntries(tensors) }, folded, bits) }
+  }
+  return fitBudget(budget, layers, mask, modelWith).model
+}
+
+function withLevels(t: TrainedTensor, levels = t.levels): TrainedTensor {
+  const squares = levels.reduce((sum, level) => sum + level * level, 0)
+  return { ...t, levels, constant: layerConstant(levels.length / t.shape[0], squares, levels.length) }
+}
+
+interface Bits {
+  readonly scaleBits: ConstantBits
+  readonly biasBits: ConstantBits
+}
+
+/** Levels, and constants with batch normalisation in them: all of a model but its graph and the ranges of its values. */
+export function foldModel(
+  trained: TrainedNetwork,
+  folded: Folded,
+  { scaleBits, biasBits }: Bits,
+): Pick<Model, 'tensors' | 'layers'> {
   const tensors: Record<string, LevelTensor> = {}
   const layers: Record<string, LayerParams> = {}
   // Owner of weights -> the rows of levels that changed sign, and the tensor's name.
@@ -76,16 +117,7 @@ export async function exportModel(trained: TrainedNetwork, options: ExportOption
       bias: quantiseWeighted(bias, new Float64Array(bias.length).fill(1), biasBits),
     }
   }
-  const net = await Network.create(trained.graph, Math.min(128, calibration.labels.length))
-  const feeder = new Feeder(net)
-  installModel(net, trained, folded, { tensors, layers })
-  const images = slice(calibration, 0, Math.min(calibrationImages, calibration.labels.length))
-  return {
-    graph: folded.graph,
-    tensors,
-    layers,
-    ranges: await measureRanges(net, feeder, images, folded, new Turns(options.signal)),
-  }
+  return { tensors, layers }
 }
 
 /**
@@ -152,5 +184,5 @@ export async function testModel(
   const model = await exportModel(trained, { ...options, calibration: slice(data, 0, 1) })
   const net = await Network.create(trained.graph, Math.min(128, data.labels.length))
   installModel(net, trained, foldGraph(trained.graph), model)
-  return accuracy(net, new Feeder(net), data, new Turns(options.signal))
+  return accuracy(net, new Feeder(net), data, turnsOf(options.signal))
 }

@@ -1,11 +1,12 @@
 /** Scores and signs of every weight tensor of a network: the supermask in training. */
 import { layerDensities } from '../compress/densities.js'
-import { drawFrozen, layerConstant } from '../compress/levels.js'
+import { drawFrozen, layerConstant, type MaskedLayer } from '../compress/levels.js'
 import type { Supermask } from '../compress/supermask.js'
 import { FIRST_NOT_FINITE, type MagnitudeCounts, thresholdsFrom, thresholdsKeeping } from '../compress/thresholds.js'
 import { WhiteDwarfError } from '../errors.js'
 import { seededSigns } from '../format/signs.js'
 import { Rng } from '../rng.js'
+import { BudgetKeeper } from './budget.js'
 import type { Network, WeightBuffers } from './network.js'
 import type { TrainedNetwork, TrainedTensor } from './trained.js'
 import type { Parameter, TrainableWeights } from './weights.js'
@@ -38,6 +39,7 @@ export class MaskedWeights implements TrainableWeights {
   private readonly groups: readonly (readonly MaskedTensor[])[]
   /** Address of counters of magnitudes, 32768 and 65536 u32 (assembly/train/magnitudes.ts). */
   private readonly counters: number
+  private readonly budget: BudgetKeeper | undefined
 
   /** @throws WhiteDwarfError E_OPTION when `densities` names a node that has no weights of its own */
   constructor(net: Network, mask: Supermask, rng: Rng) {
@@ -64,15 +66,41 @@ export class MaskedWeights implements TrainableWeights {
     this.groups = [...new Set(this.tensors.map((t) => t.thresholds))].map((thresholds) =>
       this.tensors.filter((t) => t.thresholds === thresholds),
     )
+    if (mask.budget !== undefined) {
+      const choose = (density: number) => {
+        this.choose(density, density)
+        this.apply()
+      }
+      this.budget = new BudgetKeeper(net, mask, mask.budget, {
+        choose,
+        trained: () => ({ tensors: this.trainedTensors() }),
+        layers: () => this.layers(),
+      })
+    }
   }
 
   /**
-   * Chooses thresholds for a density, from the scores as they are now.
-   * @throws WhiteDwarfError E_DATA when scores are no longer finite
+   * Chooses thresholds for a density, from the scores as they are now. With a budget the density is only how far the ramp
+   * is; the budget says where it ends.
+   * @throws WhiteDwarfError E_DATA when scores are no longer finite, E_OPTION when a budget is too small
    */
-  refresh(density: number): void {
+  refresh(density: number, last = false): void {
+    const { mask, budget } = this
+    if (budget === undefined) {
+      this.choose(density, mask.density)
+    } else if (last) {
+      budget.settle()
+    } else {
+      budget.steer()
+      const way = (1 - density) / (1 - mask.density)
+      this.choose(1 - way * (1 - budget.density), budget.density)
+    }
+  }
+
+  /** @param end the density that a ramp arrives at */
+  private choose(density: number, end: number): void {
     const { net, mask } = this
-    const densities = layerDensities(net.weighted, mask, density)
+    const densities = layerDensities(net.weighted, { ...mask, density: end }, density)
     for (const group of this.groups) {
       const counts = this.count(group)
       const kept = group.reduce((sum, t) => sum + densities[this.tensors.indexOf(t)] * t.weights.n - t.locked, 0)
@@ -128,18 +156,27 @@ export class MaskedWeights implements TrainableWeights {
     this.net.prepare()
   }
 
-  /** The constants. */
+  /** The constants, and the state of the budget. */
   get numbers(): readonly number[] {
-    return this.tensors.map((t) => t.constant)
+    return [...this.tensors.map((t) => t.constant), ...(this.budget?.numbers ?? [])]
   }
 
-  set numbers(constants: readonly number[]) {
+  set numbers(values: readonly number[]) {
     this.tensors.forEach((t, i) => {
-      t.constant = constants[i]
+      t.constant = values[i]
     })
+    if (this.budget !== undefined) this.budget.numbers = values.slice(this.tensors.length)
   }
 
-  trained(): Pick<TrainedNetwork, 'tensors'> {
+  trained(): Pick<TrainedNetwork, 'tensors' | 'budget'> {
+    const { mask, budget } = this
+    const tensors = this.trainedTensors()
+    if (budget === undefined || mask.budget === undefined) return { tensors }
+    const layers = this.layers().map((layer) => ({ ...layer, scores: layer.scores.slice() }))
+    return { tensors, budget: { mask: { ...mask, density: budget.density }, budget: mask.budget, layers } }
+  }
+
+  private trainedTensors(): Record<string, TrainedTensor> {
     const { coats, signs } = this.mask
     const copy = ({ weights, levels, constant }: MaskedTensor): TrainedTensor => ({
       shape: weights.shape,
@@ -148,7 +185,19 @@ export class MaskedWeights implements TrainableWeights {
       constant,
       ...(signs !== 'learned' && { signSeed: signs }),
     })
-    return { tensors: Object.fromEntries(this.tensors.map((t) => [t.weights.name, copy(t)])) }
+    return Object.fromEntries(this.tensors.map((t) => [t.weights.name, copy(t)]))
+  }
+
+  /** Scores are views, good until the next allocation. */
+  private layers(): MaskedLayer[] {
+    const { mem } = this.net
+    return this.tensors.map(({ weights: { name, shape, n }, scores, signs, frozen }) => ({
+      name,
+      shape,
+      scores: mem.f32(scores, n),
+      ...(signs !== 0 && { signs: mem.i8(signs, n).slice() }),
+      ...(frozen !== 0 && { frozen: mem.i8(frozen, n).slice() }),
+    }))
   }
 
   /** Share of all levels that are not zero, as `apply` left them. */

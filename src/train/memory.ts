@@ -9,7 +9,7 @@
 
 import { Arena, SLACK } from '../wasm/arena.js'
 import type { WasmExports } from '../wasm/exports.js'
-import { instantiate } from '../wasm/load.js'
+import { instantiate, instantiateModule } from '../wasm/load.js'
 
 /** One of the threads that train together. */
 export interface Part {
@@ -41,6 +41,11 @@ export class TrainMemory {
   static async create(part: Part = ALONE): Promise<TrainMemory> {
     const { exports, memory } = await instantiate('train')
     return new TrainMemory(exports, memory, new Arena(memory, LIMIT), part)
+  }
+
+  /** One part's view of a memory that parts share. */
+  static over(module: WebAssembly.Module, memory: WebAssembly.Memory, part: Part): TrainMemory {
+    return new TrainMemory(instantiateModule(module, memory).exports, memory, new Arena(memory, LIMIT), part)
   }
 
   /** Bytes in use. */

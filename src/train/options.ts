@@ -92,6 +92,12 @@ export interface TrainOptions {
   /** Whole number; determines every bit of the result. Default 1. */
   readonly seed?: number
 
+  /**
+   * Threads that train together, the caller's included; the bits do not depend on it. 1..64, or 'auto': as many as there are
+   * processors, up to 8 (1 where threads cannot share memory, as in pages that are not cross-origin isolated). Default 1. In a
+   * page, call `train` from a worker of its own: the thread of the caller waits for the others.
+   */
+  readonly workers?: number | 'auto'
   /** Epochs between two measurements on the test set. Default 1. */
   readonly testEvery?: number
   /** Steps between two progress events. Default 20. */

@@ -20,7 +20,7 @@ export class Rounding {
   private readonly unit: (max: number) => number
   /** Value -> the place of its range. */
   private readonly ranges = new Map<string, number>()
-  /** A word for each part: the largest |x| it has seen. */
+  /** A word for each of up to 64 parts: the largest |x| it has seen. As large for any number of them, for checkpoints. */
   private readonly slots: number
 
   /** @throws WhiteDwarfError E_GRAPH when batch normalisation cannot be folded */
@@ -35,7 +35,7 @@ export class Rounding {
     for (const p of this.ranges.values()) mem.f32(p, 1)[0] = 0
     this.grid = mem.bytes(20)
     mem.u8(this.grid, 20).set(gridWords(grid, false, false))
-    this.slots = mem.words(mem.part.count)
+    this.slots = mem.words(64)
     // Scales as the engine has them: any f32 for int8, a power of two for floating point.
     this.unit =
       grid === INT8 ? (max) => Math.fround(grid.max / max) : (max) => 2 ** Math.floor(Math.log2(grid.max / max))

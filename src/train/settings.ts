@@ -73,6 +73,7 @@ export function settings(o: TrainOptions): Settings {
     ...numbers,
     optimiser,
     decay,
+    workers: o.workers === 'auto' ? 'auto' : checked({ workers: range(o.workers, 1, 1, 64, true) }).workers,
     activations: oneOf('activations', o.activations, ['f32', 'int8', 'e4m3', 'e5m2', 'e3m4', 'e2m5']),
     schedule: oneOf('schedule', o.schedule, ['cosine', 'linear', 'one-cycle', 'step', 'exponential', 'constant']),
     milestones: milestones(o.milestones),

@@ -7,11 +7,12 @@ import { Averages } from './ema.js'
 import { Feeder } from './feeder.js'
 import { MaskedWeights } from './masked.js'
 import type { Network } from './network.js'
+import { trainedNorms } from './norms.js'
 import { Optimiser } from './optimiser.js'
 import { Clock, Meter, type ProgressEvent } from './progress.js'
 import { Rounding } from './rounding.js'
 import type { Settings } from './settings.js'
-import type { TrainedNetwork, TrainedNorm } from './trained.js'
+import type { TrainedNetwork } from './trained.js'
 import type { Parameter, TrainableWeights } from './weights.js'
 
 /** A piece of the trainer's memory that a checkpoint holds. */
@@ -97,17 +98,5 @@ const gridOf = (activations: string) => (activations === 'int8' ? INT8 : fp8Form
 
 /** Copies of what was learned. */
 export function trainedNetwork({ net, weights }: TrainState): TrainedNetwork {
-  const { mem } = net
-  const copy = (p: number, n: number) => mem.f32(p, n).slice()
-  const norms = net.norms.map(({ name, state, channels: n, eps }): [string, TrainedNorm] => [
-    name,
-    {
-      gamma: copy(state, n),
-      beta: copy(state + 4 * n, n),
-      mean: copy(state + 8 * n, n),
-      variance: copy(state + 12 * n, n),
-      eps,
-    },
-  ])
-  return { graph: net.graph, ...weights.trained(), norms: Object.fromEntries(norms) }
+  return { graph: net.graph, ...weights.trained(), norms: trainedNorms(net) }
 }

@@ -21,7 +21,7 @@ export async function trainStep(
   if (!frozen) chooseLevels(state, s, time)
   feeder.load(s.train, order, within * s.batch, s.batch, rng, s.augment)
   await state.teacher?.load(order, within * s.batch)
-  if (state.rounding !== undefined) state.rounding.active = step >= time.roundFrom
+  roundFrom(state, time, step)
   net.forward(true)
   const result = loss(state, s)
   net.backward()
@@ -30,6 +30,11 @@ export async function trainStep(
   state.averages?.norms.update(step)
   state.step++
   return result
+}
+
+/** Switches rounding on or off as a step has it; tests after the step leave it like that. */
+export function roundFrom({ rounding }: TrainState, time: Timeline, step: number): void {
+  if (rounding !== undefined) rounding.active = step >= time.roundFrom
 }
 
 /**
@@ -42,7 +47,7 @@ function chooseLevels({ net, weights, averages, shared, step }: TrainState, s: S
   if (last) averages?.scores.install()
   part.barrier()
   if (part.index === 0) {
-    if (last || step % s.refresh === 0) weights.refresh(time.densityAt(step))
+    if (last || step % s.refresh === 0) weights.refresh(time.densityAt(step), last)
     weights.apply()
     shared.numbers(weights.numbers.length).set(weights.numbers)
   }

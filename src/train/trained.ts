@@ -1,6 +1,7 @@
 /** What a training leaves: plain data, enough to export a model or to go on. */
 
-import type { Coats } from '../compress/supermask.js'
+import type { MaskedLayer } from '../compress/levels.js'
+import type { Coats, Supermask } from '../compress/supermask.js'
 import type { Graph } from '../graph/ir.js'
 
 export interface TrainedTensor {
@@ -30,4 +31,15 @@ export interface TrainedNetwork {
   readonly norms: Readonly<Record<string, TrainedNorm>>
   /** Without a supermask: weighted node -> its f32 weights, [out, in, kh, kw] or [out, in]; `tensors` is then empty. */
   readonly weights?: Readonly<Record<string, Float32Array>>
+  /** When trained for a byte budget: what keeps the exported file within it. */
+  readonly budget?: TrainedBudget
+}
+
+export interface TrainedBudget {
+  /** Its density is the one that training arrived at. */
+  readonly mask: Supermask
+  /** Bytes. */
+  readonly budget: number
+  /** By the names of weighted nodes. */
+  readonly layers: readonly MaskedLayer[]
 }

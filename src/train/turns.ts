@@ -1,31 +1,37 @@
 /** Long work on the event loop's thread: turns for others now and then, and an ear for an abort signal. */
 import { WhiteDwarfError } from '../errors.js'
 
+export interface Turns {
+  /** Gives the event loop a turn if it is due. @throws WhiteDwarfError E_ABORTED */
+  next(): Promise<void>
+  /** @throws WhiteDwarfError E_ABORTED */
+  check(): void
+}
+
 /** Longest time without giving the event loop a turn. */
 const TURN_MS = 30
 
-export class Turns {
-  private last = performance.now()
-  private readonly signal: AbortSignal | undefined
+/** Timers wait a millisecond or more; Node has something quicker. */
+const later = (resolve: () => void): unknown =>
+  typeof setImmediate === 'function' ? setImmediate(resolve) : setTimeout(resolve, 0)
 
-  constructor(signal?: AbortSignal) {
-    this.signal = signal
+export function turnsOf(signal?: AbortSignal): Turns {
+  let last = performance.now()
+  const check = () => {
+    if (!signal?.aborted) return
+    throw new WhiteDwarfError('E_ABORTED', 'training was aborted by its signal', { cause: signal.reason })
   }
-
-  /** Gives the event loop a turn if it is due. @throws WhiteDwarfError E_ABORTED */
-  async next(): Promise<void> {
-    this.check()
-    if (performance.now() - this.last <= TURN_MS) return
-    await new Promise((resolve) => {
-      setTimeout(resolve, 0)
-    })
-    this.last = performance.now()
-    this.check()
-  }
-
-  /** @throws WhiteDwarfError E_ABORTED */
-  check(): void {
-    if (!this.signal?.aborted) return
-    throw new WhiteDwarfError('E_ABORTED', 'training was aborted by its signal', { cause: this.signal.reason })
+  return {
+    check,
+    async next() {
+      check()
+      if (performance.now() - last <= TURN_MS) return
+      await new Promise<void>(later)
+      last = performance.now()
+      check()
+    },
   }
 }
+
+/** For threads whose event loop has nothing else to do. */
+export const NO_TURNS: Turns = { async next() {}, check() {} }

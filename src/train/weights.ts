@@ -18,8 +18,11 @@ export interface Parameter {
  */
 export interface TrainableWeights {
   readonly parameters: readonly Parameter[]
-  /** Chooses which weights stay, for a density, from the parameters as they are now. */
-  refresh(density: number): void
+  /**
+   * Chooses which weights stay, for a density, from the parameters as they are now.
+   * @param last no other choice follows
+   */
+  refresh(density: number, last: boolean): void
   /** Writes the network's weights into memory. */
   apply(): void
   /** Share of the weights that are not zero, as `apply` left them. */
@@ -29,5 +32,5 @@ export interface TrainableWeights {
   /** Lets the network compute with the weights that memory and numbers hold. */
   install(): void
   /** Copies for a result. */
-  trained(): Pick<TrainedNetwork, 'tensors' | 'weights'>
+  trained(): Pick<TrainedNetwork, 'tensors' | 'weights' | 'budget'>
 }

@@ -7,14 +7,15 @@ import { WhiteDwarfError } from '../errors.js'
 import type { WasmExports, WasmInstance } from './exports.js'
 import { passesKnownAnswer } from './known-answer.js'
 
-/** Builds of the inference module, and the training module. */
+/** Builds of the inference module, and those of the training module: for one thread, and for a memory that threads share. */
 export type Isa = 'simd' | 'relaxed'
-export type Build = Isa | 'train'
+export type Build = Isa | 'train' | 'train-threads'
 
 const EMBEDDED: Record<Build, () => Promise<{ base64: string }>> = {
   simd: () => import('./embed/simd.js'),
   relaxed: () => import('./embed/relaxed.js'),
   train: () => import('./embed/train.js'),
+  'train-threads': () => import('./embed/train-threads.js'),
 }
 
 const compiled = new Map<Build, Promise<WebAssembly.Module>>()
@@ -48,7 +49,11 @@ async function compileBytes(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly
 /** A fresh instance with a memory of its own. */
 export async function instantiate(build: Build): Promise<WasmInstance> {
   const module = await compileBuild(build)
-  const memory = new WebAssembly.Memory({ initial: 1 })
+  return instantiateModule(module, new WebAssembly.Memory({ initial: 1 }))
+}
+
+/** An instance over a memory that is there already. */
+export function instantiateModule(module: WebAssembly.Module, memory: WebAssembly.Memory): WasmInstance {
   const instance = new WebAssembly.Instance(module, { env: { memory } })
   return { exports: instance.exports as unknown as WasmExports, memory }
 }

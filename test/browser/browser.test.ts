@@ -14,9 +14,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
-import { type Browser, chromium } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { launchBrowser, visitPage } from './chromium.js'
 import { seededModel } from './model.js'
 import { startServer, type TestServer } from './server.js'
 
@@ -76,20 +77,7 @@ beforeAll(async () => {
     ]),
     scriptSource: "'wasm-unsafe-eval'",
   })
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
-    headless: true,
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  })
+  browser = await launchBrowser()
 })
 
 afterAll(async () => {
@@ -119,24 +107,7 @@ async function bundleInto(folder: string, input: string): Promise<void> {
   await bundle.close()
 }
 
-/** Loads a page, waits for its result, and collects everything that a clean page must not show. */
-async function visit(path: string) {
-  const context = await browser.newContext()
-  const tab = await context.newPage()
-  const problems: string[] = []
-  const requests: string[] = []
-  tab.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text())
-  })
-  tab.on('pageerror', (error) => problems.push(error.message))
-  tab.on('request', (request) => requests.push(request.url()))
-  await tab.goto(`${server.origin}${path}`)
-  const element = tab.locator('#result[data-done]')
-  await element.waitFor({ timeout: 60_000 })
-  const result = JSON.parse((await element.textContent()) as string)
-  await context.close()
-  return { result, problems, elsewhere: requests.filter((url) => !url.startsWith(`${server.origin}/`)) }
-}
+const visit = (path: string) => visitPage(browser, server.origin, path)
 
 describe('in Chromium', () => {
   it.each([...models.keys()])('runs %s as in Node, to the bit', async (model) => {

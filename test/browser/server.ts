@@ -38,6 +38,9 @@ export async function startServer(content: ServerContent): Promise<TestServer> {
       'content-type': TYPES[extname(url.pathname)] ?? 'application/octet-stream',
       'content-security-policy': `default-src 'self'; script-src 'self'${extra}`,
       'cache-control': 'no-store',
+      // A page asked for with ?isolated is cross-origin isolated, and so are the workers it starts.
+      'cross-origin-embedder-policy': 'require-corp',
+      ...(url.searchParams.has('isolated') && { 'cross-origin-opener-policy': 'same-origin' }),
     }
     const body = await find(content, url.pathname).catch(() => undefined)
     if (body === undefined) missing.push(url.pathname)

@@ -3,9 +3,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { decodeJpeg } from '../../src/cli/vendor.js'
 import { decodeModel } from '../../src/format.js'
 import { Rng } from '../../src/rng.js'
-import { encodePng } from '../train/data/encode.js'
+import { base64, encodePng } from '../train/data/encode.js'
 import { cli } from './run-cli.js'
 
 let work: string
@@ -25,6 +26,11 @@ beforeAll(() => {
   }
 })
 afterAll(() => rmSync(work, { recursive: true, force: true }))
+
+/** 16 x 16 pixels that Pillow wrote: the left half 200, 30, 60, the right half 20, 180, 240. */
+const JPEG = base64(
+  '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAIBAQEBAQIBAQECAgICAgQDAgICAgUEBAMEBgUGBgYFBgYGBwkIBgcJBwYGCAsICQoKCgoKBggLDAsKDAkKCgr/2wBDAQICAgICAgUDAwUKBwYHCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgr/wAARCAAQABADAREAAhEBAxEB/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIhMUEGE1FhByJxFDKBkaEII0KxwRVS0fAkM2JyggkKFhcYGRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKTlJWWl5iZmqKjpKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/8QAHwEAAwEBAQEBAQEBAQAAAAAAAAECAwQFBgcICQoL/8QAtREAAgECBAQDBAcFBAQAAQJ3AAECAxEEBSExBhJBUQdhcRMiMoEIFEKRobHBCSMzUvAVYnLRChYkNOEl8RcYGRomJygpKjU2Nzg5OkNERUZHSElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6goOEhYaHiImKkpOUlZaXmJmaoqOkpaanqKmqsrO0tba3uLm6wsPExcbHyMnK0tPU1dbX2Nna4uPk5ebn6Onq8vP09fb3+Pn6/9oADAMBAAIRAxEAPwD5Pr4c/wBTD7cr/Rw/5Xz4jr/OM/6oD7cr/Rw/5Xz/2Q==',
+)
 
 const train = (...more: string[]) =>
   cli([
@@ -73,6 +79,18 @@ describe('a folder of images by class', () => {
     })
   })
 
+  it('may hold JPEG images', () => {
+    writeFileSync(join(work, 'images', 'red', '40.jpg'), JPEG)
+    const { status, stderr } = train('--resize', '8', '--epochs', '1')
+    expect([status, stderr]).toEqual([0, ''])
+    writeFileSync(join(work, 'images', 'red', '40.jpg'), JPEG.subarray(0, 300))
+    expect(JSON.parse(train('--resize', '8').stdout).error).toEqual({
+      code: 'E_FORMAT',
+      message: expect.stringMatching(/40\.jpg: damaged JPEG image/),
+    })
+    rmSync(join(work, 'images', 'red', '40.jpg'))
+  })
+
   it('is refused with what is wrong', () => {
     const refused = (code: string, message: RegExp, ...more: string[]) => {
       const { status, stdout } = train(...more)
@@ -85,5 +103,16 @@ describe('a folder of images by class', () => {
     refused('E_OPTION', /--cutout must be/, '--cutout', 'x')
     writeFileSync(join(work, 'images', 'red', 'notes.txt'), 'notes')
     refused('E_DATA', /notes\.txt: neither a PNG nor a JPEG image/)
+  })
+})
+
+describe('decodeJpeg', () => {
+  it('gives the pixels that Pillow started from, but for the loss', () => {
+    const { width, height, channels, data } = decodeJpeg(JPEG)
+    expect([width, height, channels, data.length]).toEqual([16, 16, 3, 768])
+    for (let i = 0; i < 256; i++) {
+      const wanted = i % 16 < 8 ? [200, 30, 60] : [20, 180, 240]
+      for (let c = 0; c < 3; c++) expect(Math.abs(data[3 * i + c] - wanted[c])).toBeLessThanOrEqual(3)
+    }
   })
 })

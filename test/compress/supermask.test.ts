@@ -33,6 +33,7 @@ describe('supermask options', () => {
       frozen: { pruned: 0, locked: 0, seed: 1 },
       signs: 'learned',
       init: 'he-normal',
+      constantBits: 8,
       normalise: false,
     })
   })
@@ -50,6 +51,10 @@ describe('supermask options', () => {
     [{ frozen: { pruned: 0.5 }, density: 0.6 }, /at most 1 - frozen.pruned \(0.5\)/],
     [{ frozen: { seed: 0.5 } }, /supermask.frozen.seed/],
     [{ init: 'zero' as 'he-normal' }, /supermask.init/],
+    [{ budget: 0.5 }, /supermask.budget must be a whole number of bytes/],
+    [{ budget: 1000, scope: 'fixed' }, /supermask.budget must be absent where scope is 'fixed'/],
+    [{ budget: 1000, density: 1 }, /supermask.density must be below 1 with a budget/],
+    [{ constantBits: 9 }, /supermask.constantBits must be a whole number from 1 to 8/],
     [{ normalise: 1 as unknown as boolean }, /supermask.normalise must be true or false/],
   ])('refuses %j', (options, message) => {
     expect(() => supermask(options)).toThrow(message)

@@ -142,6 +142,10 @@ export const BRANCHES: Record<string, Graph> = {
     const y = net.pad(net.pool('avgpool', x, 2, 1), 1, 0)
     return net.graph(net.conv(x, 2, 3), net.plain('flatten', y), net.pad(net.pool('maxpool', x, 2), 1, 1))
   }),
+  'padded behind a fused pool': make([2, 8, 8], (net) => {
+    const x = net.pool('maxpool', net.plain('relu', net.conv('image', 3, 3)), 2)
+    return net.graph(net.conv(net.pad(x, 2, 1), 2, 3))
+  }),
   'sums of stored values': make([3, 6, 6], (net) => {
     const a = net.plain('relu', net.conv('image', 4, 3))
     const b = net.plain('relu6', net.conv('image', 4, 1))

@@ -75,6 +75,8 @@ export function randomModel(given: Graph, { seed, maxLevel, density }: ModelOpti
   const graph = { ...given, nodes: given.nodes.map(withoutSharing) }
   const rng = new Rng(seed)
   const signed = seed % 2 === 1
+  // Loud enough for many values to pass 6.
+  const loud = given.nodes.some((node) => node.op === 'relu6') ? 5 : 1
   const shapes = inferShapes(graph)
   const tensors: Record<string, LevelTensor> = {}
   const layers: Model['layers'] = Object.fromEntries(
@@ -86,7 +88,7 @@ export function randomModel(given: Graph, { seed, maxLevel, density }: ModelOpti
       const tensor = node.weightsOf ?? node.name
       tensors[tensor] ??= { shape, maxLevel, levels }
       const fanIn = levels.length / shape[0]
-      const gain = 1 / (Math.sqrt(Math.max(1, fanIn * density)) * maxLevel)
+      const gain = loud / (Math.sqrt(Math.max(1, fanIn * density)) * maxLevel)
       const scale = Array.from(
         { length: shape[0] },
         () => gain * (0.5 + rng.float()) * (signed && rng.below(2) ? -1 : 1),
@@ -99,7 +101,7 @@ export function randomModel(given: Graph, { seed, maxLevel, density }: ModelOpti
   const ranges = Object.fromEntries(
     [graph.inputs[0].name, ...graph.nodes.map((n) => n.name)].map((name, i) => [
       name,
-      rangeCode(i === 0 ? 1 : 1.5 + rng.float()),
+      rangeCode(i === 0 ? 1 : loud * (1.5 + rng.float())),
     ]),
   )
   return { graph, tensors, layers, ranges }

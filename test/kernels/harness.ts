@@ -19,7 +19,7 @@ export interface BuiltModule {
 
 const BUILDS: Record<KernelModule, readonly string[]> = {
   core: ['simd', 'relaxed', 'debug'],
-  train: ['train', 'train-debug'],
+  train: ['train', 'train-threads', 'train-debug'],
 }
 
 const wasmBytes = (build: string) => readFileSync(new URL(`../../build/wasm/${build}.wasm`, import.meta.url))
@@ -29,7 +29,8 @@ export function builds(module: KernelModule): BuiltModule[] {
   return BUILDS[module]
     .filter((build) => WebAssembly.validate(wasmBytes(build)))
     .map((build) => {
-      const memory = new WebAssembly.Memory({ initial: PAGES })
+      const shared = build.endsWith('threads') && { maximum: 65536, shared: true }
+      const memory = new WebAssembly.Memory({ initial: PAGES, ...shared })
       const { exports } = instantiateSync(wasmBytes(build), { env: { memory } })
       return { build, memory, exports: exports as unknown as BuiltModule['exports'] }
     })

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { exportModel, predict, type Teacher, train } from '../../src/compress.js'
+import { encodeModel } from '../../src/format.js'
+import { InferenceSession, Tensor } from '../../src/index.js'
 import { Rng } from '../../src/rng.js'
 import { TrainMemory } from '../../src/train/memory.js'
 import { base, bits, codeOf, small, squares } from './data.js'
@@ -98,7 +100,7 @@ describe('training with a teacher', () => {
     const lookUp: Teacher = async (images, count) => {
       const scores = new Float32Array(4 * count)
       for (let i = 0; i < count; i++) {
-        const image = Array.from(images.subarray(i * size, (i + 1) * size), (v) => Math.round(v * 255))
+        const image = Array.from(images.subarray(i * size, (i + 1) * size), (v) => Math.round(v))
         scores.set(known.get(image.join()) as Float32Array, 4 * i)
       }
       return scores
@@ -108,6 +110,23 @@ describe('training with a teacher', () => {
     expect(bits(await train({ ...options, distill: { teacher: lookUp } }))).toBe(bits(before))
     expect(bits(await train(options))).not.toBe(bits(before))
     expect(bits(await train({ ...options, distill: { teacher, alpha: 0 } }))).toBe(bits(await train(options)))
+  })
+
+  it('takes a session as it is: raw pixels in, scores out', async () => {
+    const trained = await train({ ...base(), train: data, epochs: 6 })
+    const session = await InferenceSession.create(encodeModel(await exportModel(trained, { calibration: data })), {
+      precision: 'f32',
+      batch: 32,
+    })
+    const teacher: Teacher = async (images, count) => {
+      const feeds = { image: new Tensor('float32', images, [count, 1, 8, 8]) }
+      return Object.values(await session.run(feeds))[0].data
+    }
+    const unlabelled = { ...data, labels: new Uint8Array(data.labels.length) }
+    const distill = { teacher, alpha: 1, temperature: 2 }
+    const student = await train({ ...base(), train: unlabelled, test: data, epochs: 6, augment: { shift: 1 }, distill })
+    session.dispose()
+    expect(student.testAccuracy).toBeGreaterThan(0.95)
   })
 
   it('refuses scores that do not fit', async () => {

@@ -482,6 +482,7 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
     for (const map of [
       [1, 0, 0, 0, 1, 0],
       [1, 0, -2, 0, 1, 3],
+      [1, 0, 1, 0, -1, 6],
       [0.9, 0.2, 0.5, -0.2, 1.1, 0.25],
       [5, 0, -100, 0, 5, 90],
     ]) {

@@ -6,6 +6,7 @@ import {
   chooseThresholds,
   drawFrozen,
   layerDensities,
+  levelsAt,
   levelsFromScores,
   type SupermaskOptions,
   seededSigns,
@@ -87,10 +88,20 @@ describe('levels of a network', () => {
   ])('equal the plain functions: %j', async (options) => {
     for (const density of [1, 0.6, options.density ?? 0.1]) {
       const wanted = await expected(options, density)
-      const { masked, levels, net } = await create(options)
+      const { masked, levels, net, mask, scores } = await create(options)
       masked.refresh(density)
       masked.apply()
       expect(levels()).toEqual(wanted)
+      if (mask.scope !== 'fixed' && density === mask.density) {
+        const states = (p: number, n: number) => (p === 0 ? new Int8Array(n) : net.mem.i8(p, n).slice())
+        const layers = masked.tensors.map(({ weights: w, signs, frozen }, i) => ({
+          ...w,
+          scores: scores()[i],
+          signs: states(signs, w.n),
+          frozen: states(frozen, w.n),
+        }))
+        expect(levelsAt(layers, mask)).toEqual(wanted)
+      }
       const all = wanted.flatMap((l) => [...l])
       const kept = all.filter((l) => l !== 0).length / all.length
       expect(masked.density()).toBe(kept)
@@ -109,6 +120,8 @@ describe('levels of a network', () => {
       masked.refresh(0.01)
       masked.apply()
     }
+    const layers = after.masked.tensors.map(({ weights }, i) => ({ ...weights, scores: after.scores()[i] }))
+    expect(levelsAt(layers, after.mask)).toEqual(after.levels())
     let filled = 0
     after.levels().forEach((levels, i) => {
       const { shape } = after.net.weighted[i]
@@ -132,6 +145,20 @@ describe('levels of a network', () => {
     await expect(create({ densities: { conv9: 0.5 } })).rejects.toMatchObject({
       code: 'E_OPTION',
       message: expect.stringMatching(/names 'conv9'.*those that have: conv1, conv2, fc1/),
+    })
+  })
+
+  it('with a budget hands its state over as numbers', async () => {
+    const options = { coats: 3, budget: 400, constantBits: 4 } as const
+    const { masked } = await create(options)
+    masked.refresh(0.5)
+    const copy = (await create(options)).masked
+    expect(copy.numbers).not.toEqual(masked.numbers)
+    copy.numbers = masked.numbers
+    expect(copy.numbers).toEqual(masked.numbers)
+    await expect(create({ budget: 30 }).then(({ masked }) => masked.refresh(0.5))).rejects.toMatchObject({
+      code: 'E_OPTION',
+      message: expect.stringMatching(/graph and the constants alone take \d+/),
     })
   })
 

@@ -2,7 +2,9 @@
 import { existsSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import {
+  type ConstantBits,
   type DataSet,
+  exportModel,
   loadMnist,
   mlp,
   type SupermaskOptions,
@@ -10,6 +12,7 @@ import {
   type TrainOptions,
   train,
 } from '../../src/compress.js'
+import { encodeModel } from '../../src/format.js'
 
 const folder = new URL('../../data/mnist', import.meta.url).pathname
 
@@ -49,6 +52,35 @@ describe.skipIf(!existsSync(folder))('recipes on MNIST', { timeout: 60_000 }, ()
       expect(levels.subarray(784 * r, 784 * (r + 1)).filter((l) => l !== 0).length).toBeGreaterThanOrEqual(6)
     }
     expect(accuracy).toBeGreaterThan(0.6)
+  })
+
+  it.each<SupermaskOptions>([
+    { coats: 3, budget: 5000, constantBits: 6 },
+    { coats: 1, budget: 4000, constantBits: 6, density: 0.05, signs: 7 },
+  ])('a byte budget is filled by the exported file: %j', async (supermask) => {
+    const budget = supermask.budget as number
+    const result = await run(supermask)
+    expect(result.accuracy).toBeGreaterThan(0.7)
+    expect(result.budget?.mask.density).toBeCloseTo(result.total, 3)
+    const file = async (scaleBits: ConstantBits) =>
+      encodeModel(await exportModel(result, { calibration: data.train, scaleBits, biasBits: scaleBits })).length
+    const bytes = await file(6)
+    expect(bytes).toBeLessThanOrEqual(budget)
+    expect(bytes).toBeGreaterThan(0.99 * budget)
+    // Larger constants than were set aside: weights make room.
+    const wider = await file(8)
+    expect(wider).toBeLessThanOrEqual(budget)
+    expect(wider).toBeGreaterThan(0.99 * budget)
+  })
+
+  it('a budget survives an interruption: the same bits from a checkpoint', async () => {
+    const supermask = { coats: 3, budget: 3000 } as const
+    const checkpoints: Uint8Array[] = []
+    const whole = await run(supermask, { onCheckpoint: (bytes) => void checkpoints.push(bytes) })
+    expect(checkpoints.length).toBeGreaterThan(1)
+    const resumed = await run(supermask, { resume: checkpoints[0] })
+    expect(resumed.tensors).toEqual(whole.tensors)
+    expect(resumed.budget).toEqual(whole.budget)
   })
 
   it('fixed thresholds: the density is an outcome, the lower the stronger the decay', async () => {

@@ -7,8 +7,7 @@
 // with constants of its own for each element is channels of one pixel: 6 ns an element instead of 1, where a dense layer
 // spends far more on each of its sums.
 //
-// acc, r and y lie as in requant.ts, each with its own plane and pitch. The lanes of acc and r are arguments (0 i16,
-// 1 i32, 2 f32), for 27 combinations would be 27 kernels; only the lanes of y are in the name.
+// acc, r and y lie as in requant.ts, each with its own plane and pitch, acc and r each with lanes as an argument.
 //
 // Strides and pitches count elements. Contract: natural alignment; reads may pass the end of a row by up to 12 bytes;
 // writes exactly `width` elements a row.
@@ -16,19 +15,7 @@
 // Exact: each multiplication, addition and rounding is a single IEEE f32 operation, never fused: equal to the scalar
 // reference to the bit in every build.
 
-import { roundToGrid, storeLanes, storeSome } from '../../lib/grid'
-
-/** Four elements of lane type 0 i16, 1 i32 or 2 f32 as f32. */
-function loadAs(p: usize, lane: i32): v128 {
-  if (lane == 0) return f32x4.convert_i32x4_s(v128.load_ext<i16>(p))
-  const v = v128.load(p)
-  return lane == 1 ? f32x4.convert_i32x4_s(v) : v
-}
-
-/** log2 of an element's bytes. */
-function shiftOf(lane: i32): usize {
-  return lane == 0 ? 1 : 2
-}
+import { laneShift, loadAs, roundToGrid, storeLanes, storeSome } from '../../lib/grid'
 
 function add<Out>(
   acc: usize,
@@ -57,8 +44,8 @@ function add<Out>(
   const step = v128.load32_splat(grid, 12)
   const rounds = load<u32>(grid, 12) != 0
   const f = f32x4.splat(factor)
-  const accShift = shiftOf(accLane)
-  const rShift = shiftOf(rLane)
+  const accShift = laneShift(accLane)
+  const rShift = laneShift(rLane)
   for (let c = 0; c < channels; c++) {
     const s = v128.load32_splat(scale + ((c as usize) << 2))
     const b = v128.load32_splat(bias + ((c as usize) << 2))

@@ -1,141 +1,18 @@
 /** whitedwarf train: from a data set to a model file. */
-import { existsSync } from 'node:fs'
-import {
-  checkpointInfo,
-  type DataSet,
-  type ExportOptions,
-  exportModel,
-  type Graph,
-  type ProgressEvent,
-  presetNames,
-  presets,
-  slice,
-  type TrainOptions,
-  type TrainResult,
-  train as trainNetwork,
-} from '../../compress.js'
-import { WhiteDwarfError } from '../../errors.js'
+import { exportModel, presetNames, slice } from '../../compress.js'
 import { encodeModel } from '../../format.js'
-import { InferenceSession, Tensor } from '../../index.js'
-import { ARCH_HELP, ARCH_SYNTAX, parseArch } from '../arch.js'
-import type { Arguments } from '../args.js'
-import { classify } from '../classify.js'
+import { ARCH_HELP } from '../arch.js'
+import { checkpointOptions, parseCheckpoint } from '../checkpoint.js'
 import type { Command, CommandContext } from '../command.js'
 import { curveSvg, curveText } from '../curve.js'
 import { dataOptions, imageOptions, normalised, parseData } from '../data.js'
-import { checkWritable, readInput, writeOutput } from '../files.js'
+import { checkWritable, writeOutput } from '../files.js'
 import { openLog } from '../log.js'
-import { startProgress } from '../progress.js'
-import { parseRecipe, recipeOptions } from '../recipe.js'
+import { recipeOptions } from '../recipe.js'
+import { distill, teacherOptions } from '../teacher.js'
 import { duration, grouped, percent } from '../text.js'
+import { plan, score, trainWithProgress } from '../training.js'
 import { inspectModel } from './inspect.js'
-
-interface Plan {
-  readonly title: string
-  readonly graph: (data: DataSet) => Graph
-  readonly options: Partial<TrainOptions>
-  readonly constants: Pick<ExportOptions, 'scaleBits' | 'biasBits'>
-}
-
-function plan(args: Arguments): Plan {
-  const name = args.choice('preset', presetNames)
-  const arch = args.string('arch')
-  if (name === undefined && arch === undefined) {
-    throw new WhiteDwarfError('E_OPTION', `give --preset (${presetNames.join(', ')}) or --arch (${ARCH_SYNTAX})`)
-  }
-  const preset = name === undefined ? undefined : presets[name]
-  const { options, supermask, constants } = parseRecipe(args)
-  return {
-    title: [name, arch].filter((part) => part !== undefined).join(' '),
-    graph: (data) => (arch === undefined ? (preset as NonNullable<typeof preset>).graph() : parseArch(arch, data)),
-    options: {
-      ...preset?.options,
-      ...options,
-      augment: { ...preset?.options.augment, ...options.augment },
-      supermask: { ...preset?.options.supermask, ...supermask },
-    },
-    constants: { ...preset?.export, ...constants },
-  }
-}
-
-/** Trains with progress on standard error. `onEvent` gets every progress event. */
-async function trainWithProgress(
-  title: string,
-  options: TrainOptions,
-  quiet: boolean,
-  onEvent: (event: ProgressEvent) => void,
-): Promise<TrainResult> {
-  const progress = startProgress(`training ${title}`, quiet)
-  let tested = ''
-  try {
-    const result = await trainNetwork({
-      ...options,
-      onProgress: (e) => {
-        onEvent(e)
-        if (e.testAccuracy !== undefined) tested = `, test ${percent(e.testAccuracy)}`
-        const state = `epoch ${e.epoch}/${e.epochs}, loss ${e.loss.toFixed(3)}${tested}, density ${percent(e.density, 1)}`
-        progress.update(e.step / e.steps, `${state}, ${grouped(e.imagesPerSecond)} images/s`)
-      },
-    })
-    progress.done(`test ${percent(result.testAccuracy ?? 0)}, ${grouped(result.imagesPerSecond)} images/s`)
-    return result
-  } catch (error) {
-    const again = options.signal?.aborted && options.onCheckpoint ? ', --resume continues it' : ''
-    progress.failed(`${(error as Error).message}${again}`)
-    throw error
-  }
-}
-
-/**
- * The checkpoint to continue, if there is one and --resume is given.
- * @throws WhiteDwarfError E_OPTION when a checkpoint would be overwritten by a training that does not continue it, E_IO, E_FORMAT
- */
-async function readCheckpoint(path: string | undefined, resume: boolean): Promise<Uint8Array | undefined> {
-  if (path === undefined) {
-    if (resume) throw new WhiteDwarfError('E_OPTION', '--resume needs --checkpoint: which one?')
-    return undefined
-  }
-  if (!existsSync(path)) return undefined
-  if (resume) return readInput(path, 'checkpoint')
-  throw new WhiteDwarfError('E_OPTION', `checkpoint '${path}' exists: continue it with --resume, or delete it`)
-}
-
-/** A model's scores of all images, [count, classes]. */
-async function scoresOf(path: string, { images, labels, shape }: DataSet, signal: AbortSignal): Promise<Float32Array> {
-  const session = await InferenceSession.create(await readInput(path, 'teacher'), { batch: 16 })
-  try {
-    return (await classify(session, new Tensor('uint8', images, [labels.length, ...shape]), signal)).scores
-  } finally {
-    session.dispose()
-  }
-}
-
-/** The teacher's part of the options; its scores are those of the images as they are, found once. */
-async function distill(args: Arguments, data: DataSet, signal: AbortSignal): Promise<Pick<TrainOptions, 'distill'>> {
-  const path = args.string('teacher')
-  const alpha = args.number('alpha', { min: 0, max: 1 })
-  const temperature = args.number('temperature', { min: 0.1, max: 100 })
-  if (path === undefined) {
-    if (alpha === undefined && temperature === undefined) return {}
-    throw new WhiteDwarfError('E_OPTION', '--alpha and --temperature need --teacher: which model?')
-  }
-  const teacher = await scoresOf(path, data, signal)
-  return {
-    distill: { teacher, ...(alpha !== undefined && { alpha }), ...(temperature !== undefined && { temperature }) },
-  }
-}
-
-/** Share of the test set that the finished file gets right in int8. */
-async function score(bytes: Uint8Array, test: DataSet, signal: AbortSignal): Promise<number> {
-  const session = await InferenceSession.create(bytes, { batch: 16 })
-  try {
-    const images = new Tensor('uint8', test.images, [test.labels.length, ...test.shape])
-    const { best } = await classify(session, images, signal)
-    return best.reduce((n, answer, i) => n + (answer === test.labels[i] ? 1 : 0), 0) / test.labels.length
-  } finally {
-    session.dispose()
-  }
-}
 
 export const train: Command = {
   name: 'train',
@@ -148,12 +25,8 @@ export const train: Command = {
     { name: 'arch', value: 'NET', help: `another network, one of\n${ARCH_HELP}` },
     ...recipeOptions,
     ...imageOptions,
-    { name: 'teacher', value: 'FILE', help: 'a model whose scores of the training images are learned too' },
-    { name: 'alpha', value: 'X', help: "the teacher's share of the loss, 0 to 1, default 0.5" },
-    { name: 'temperature', value: 'X', help: 'softens scores for the teacher, default 4' },
-    { name: 'checkpoint', value: 'FILE', help: 'keep the state of the training here: every epoch, and on Ctrl-C' },
-    { name: 'checkpoint-every', value: 'N', help: 'epochs between two checkpoints' },
-    { name: 'resume', help: 'continue from the checkpoint if there is one' },
+    ...teacherOptions,
+    ...checkpointOptions,
     { name: 'limit', value: 'N', help: 'only the first N training images' },
     { name: 'svg', value: 'FILE', help: 'write the learning curve as a picture' },
     { name: 'log', value: 'FILE', help: 'write progress events as they come, one JSON object a line' },
@@ -174,6 +47,10 @@ export const train: Command = {
       comment: 'another network, 5 % of its weights',
     },
     {
+      command: 'whitedwarf train --data data/mnist --arch mlp:300,100 --coats 3 --budget 8kB --out mlp.wd',
+      comment: 'as many weights as fit into 8,000 bytes, everything counted',
+    },
+    {
       command: 'whitedwarf train --data data/mnist --preset mnist-lenet --out m.wd --checkpoint m.wdcp --resume',
       comment: 'may be interrupted and started again, with the same result',
     },
@@ -184,15 +61,11 @@ export const train: Command = {
     const svg = args.string('svg')
     const log = args.string('log')
     const limit = args.number('limit', { min: 1, whole: true })
-    const checkpoint = args.string('checkpoint')
-    const checkpointEvery = args.number('checkpoint-every', { min: 1, max: 10000, whole: true })
     const { title, graph, options, constants } = plan(args)
     checkWritable(out, 'model')
     if (svg !== undefined) checkWritable(svg, 'picture')
     if (log !== undefined) checkWritable(log, 'log')
-    if (checkpoint !== undefined) checkWritable(checkpoint, 'checkpoint')
-    const resume = await readCheckpoint(checkpoint, args.flag('resume'))
-    const history = resume === undefined ? [] : checkpointInfo(resume).history
+    const checkpoint = await parseCheckpoint(args)
 
     const data = await load()
     const training = limit === undefined ? data.train : slice(data.train, 0, Math.min(limit, data.train.labels.length))
@@ -204,15 +77,11 @@ export const train: Command = {
         train: training,
         test: data.test,
         ...(await distill(args, training, signal)),
-        ...(checkpoint !== undefined && {
-          onCheckpoint: (bytes: Uint8Array) => writeOutput(checkpoint, bytes, 'checkpoint'),
-        }),
-        ...(checkpointEvery !== undefined && { checkpointEvery }),
-        ...(resume !== undefined && { resume }),
+        ...checkpoint.options,
         signal,
       },
       quiet,
-      log === undefined ? () => {} : openLog(log, history),
+      log === undefined ? () => {} : openLog(log, checkpoint.history),
     )
     const bytes = encodeModel(await exportModel(result, { ...constants, calibration: training, signal }))
     const accuracy = await score(bytes, data.test, signal)

@@ -5,11 +5,18 @@ import { readGrid, storeLane, toGrid } from './grid.js'
 
 const affine = (v: number, scale: number, bias: number) => Math.fround(Math.fround(Math.fround(v) * scale) + bias)
 
+/** Element `index` behind a pointer, of the lane type that a kernel takes as a number. */
+function element(mem: Mem, pointer: number, laneCode: number, index: number): number {
+  const lane = LANES[laneCode]
+  return laneView(mem, lane)[at(pointer, laneBytes(lane)) + index]
+}
+
 export const requantPlanes =
-  (from: Lane, to: Lane) =>
+  (to: Lane) =>
   (
     mem: Mem,
     acc: number,
+    accLane: number,
     accPlane: number,
     accPitch: number,
     y: number,
@@ -23,12 +30,11 @@ export const requantPlanes =
     grid: number,
   ) => {
     const fields = readGrid(mem, grid)
-    const source = at(acc, laneBytes(from))
     const target = at(y, laneBytes(to))
     for (let c = 0; c < channels; c++) {
       for (let i = 0; i < height; i++) {
         for (let j = 0; j < width; j++) {
-          const a = laneView(mem, from)[source + c * accPlane + i * accPitch + j]
+          const a = element(mem, acc, accLane, c * accPlane + i * accPitch + j)
           const v = affine(a, mem.f32[at(scale, 4) + c], mem.f32[at(bias, 4) + c])
           storeLane(mem, to, target + c * yPlane + i * yPitch + j, toGrid(v, fields), fields)
         }
@@ -38,22 +44,16 @@ export const requantPlanes =
   }
 
 export const requantVector =
-  (from: Lane, to: Lane) =>
-  (mem: Mem, acc: number, y: number, n: number, scale: number, bias: number, grid: number) => {
+  (to: Lane) =>
+  (mem: Mem, acc: number, accLane: number, y: number, n: number, scale: number, bias: number, grid: number) => {
     const fields = readGrid(mem, grid)
     for (let i = 0; i < n; i++) {
-      const a = laneView(mem, from)[at(acc, laneBytes(from)) + i]
+      const a = element(mem, acc, accLane, i)
       const v = affine(a, mem.f32[at(scale, 4) + i], mem.f32[at(bias, 4) + i])
       storeLane(mem, to, at(y, laneBytes(to)) + i, toGrid(v, fields), fields)
     }
     return undefined
   }
-
-/** Element `index` behind a pointer, of the lane type that a kernel takes as a number. */
-function element(mem: Mem, pointer: number, laneCode: number, index: number): number {
-  const lane = LANES[laneCode]
-  return laneView(mem, lane)[at(pointer, laneBytes(lane)) + index]
-}
 
 const plus = (v: number, r: number, factor: number) =>
   Math.fround(v + Math.fround(Math.fround(r) * Math.fround(factor)))

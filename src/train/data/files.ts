@@ -24,9 +24,11 @@ const codeOf = (error: unknown) => (error as { code?: string }).code
 export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   const fs = fileSystem()
   try {
-    const { size } = await fs.stat(path)
-    if (size > MAX_BYTES) {
-      throw new WhiteDwarfError('E_IO', `${path} has ${size} bytes, more than the ${MAX_BYTES} that are read`)
+    const info = await fs.stat(path)
+    // A device or a pipe may never end.
+    if (!info.isFile()) throw new WhiteDwarfError('E_IO', `${path} is not a file`)
+    if (info.size > MAX_BYTES) {
+      throw new WhiteDwarfError('E_IO', `${path} has ${info.size} bytes, more than the ${MAX_BYTES} that are read`)
     }
     return await fs.readFile(path)
   } catch (cause) {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -68,6 +68,10 @@ describe('loadDataSet', () => {
   it('reads .npz archives, and says what else a file may not be', async () => {
     await put('a.npz', 'PK')
     await refused('E_FORMAT', /a\.npz: not a zip archive, or truncated/, join(folder, 'a.npz'))
+    await put('a.txt', 'text')
+    await refused('E_IO', /\/dev\/zero is not a file/, '/dev/zero')
+    await truncate(join(folder, 'a.txt'), 2 ** 30 + 1)
+    await refused('E_IO', /a\.txt has 1073741825 bytes, more than/, join(folder, 'a.txt'))
     await put('a.txt', 'text')
     await refused('E_DATA', /a\.txt is a file, but not a \.npz archive with x_train/, join(folder, 'a.txt'))
   })
