@@ -28,7 +28,7 @@ export interface TrainVariant {
   readonly name: string
   readonly graph: Graph
   readonly batch: number
-  readonly options: Partial<TrainOptions> & { readonly workers?: number }
+  readonly options: Partial<TrainOptions>
 }
 
 export interface StepTime {

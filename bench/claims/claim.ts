@@ -28,6 +28,9 @@ export interface Measured {
   readonly warnings?: readonly string[]
 }
 
+/** Thrown by a measurement that is impossible here; its message says why and what to do. */
+export class NotMeasured extends Error {}
+
 export interface Claim {
   readonly name: string
   /** One line: what the value is. */

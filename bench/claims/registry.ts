@@ -7,12 +7,14 @@ import { kernelClaims } from './kernels.js'
 import { largeClaims } from './large.js'
 import { packageClaims } from './package.js'
 import { sizeClaims } from './sizes.js'
+import { trainingClaims } from './training.js'
 
 export const claims: readonly Claim[] = [
   ...accuracyClaims,
   ...inferenceClaims,
   ...largeClaims,
   ...kernelClaims,
+  ...trainingClaims,
   ...entropyClaims,
   ...sizeClaims,
   ...packageClaims,
