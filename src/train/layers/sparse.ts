@@ -25,8 +25,8 @@ export interface SparseShape {
 const DIGITS = 2
 
 /**
- * Share of weights that are not zero below which adding them one by one beats the dense kernel, which multiplies by all
- * (measured: docs/training.md). Fixed, so that a seed gives the same bits everywhere.
+ * Share of weights that are not zero below which adding them one by one beats the dense kernel, which multiplies by all (the
+ * benchmark of training's convolutions shows by how much). Fixed, so that a seed gives the same bits everywhere.
  */
 export const SPARSE_LIMIT = 0.4
 
