@@ -50,12 +50,12 @@ export const packageClaims: readonly Claim[] = [
     name: 'package-size',
     title: 'JavaScript that the inference entry loads at start-up, bundled and minified, gzip; the kernels come on top',
     unit: 'bytes',
-    bar: { op: '<=', value: 17500 },
+    bar: { op: '<=', value: 20000 },
     also: [
       { figure: 'wasmSimd', unit: 'bytes', bar: { op: '<=', value: 32000 } },
       { figure: 'wasmRelaxed', unit: 'bytes', bar: { op: '<=', value: 32000 } },
       { figure: 'wasmTrain', unit: 'bytes', bar: { op: '<=', value: 32000 } },
-      { figure: 'tarball', unit: 'bytes', bar: { op: '<=', value: 400000 } },
+      { figure: 'tarball', unit: 'bytes', bar: { op: '<=', value: 450000 } },
     ],
     minutes: 0.2,
     async measure() {

@@ -78,6 +78,7 @@ describe('checkpoints', () => {
     ['frozen levels', async () => ({ freeze: 0.6, ema: 0.5 })],
     ['seeded signs in each layer', async () => ({ supermask: { coats: 3, density: 0.5, scope: 'layer', signs: 3 } })],
     ['dense weights with clipping', async () => ({ supermask: 'none', learningRate: 0.1, clip: 0.5 })],
+    ['a byte budget', async () => ({ supermask: { coats: 3, budget: 330 } })],
     ['rounded activations', async () => ({ activations: 'int8', roundFrom: 0.3 })],
     ['a teacher', async () => ({ distill: { teacher: new Float32Array(1200).map((_, i) => Math.sin(i)) } })],
   ]

@@ -32,6 +32,7 @@ describe('several threads', () => {
     ],
     ['frozen levels and seeded signs', () => ({ freeze: 0.5, supermask: { coats: 3, density: 0.3, signs: 2 } })],
     ['dense weights, clipping', () => ({ supermask: 'none', learningRate: 0.1, clip: 0.5 })],
+    ['a byte budget', () => ({ supermask: { coats: 3, budget: 330 } })],
     ['rounded activations', () => ({ activations: 'e4m3', roundFrom: 0.5 })],
     ['scores of a teacher', () => ({ distill: { teacher: new Float32Array(1200).map((_, i) => Math.sin(i)) } })],
     [
