@@ -138,6 +138,16 @@ describe('libraries to compare with', () => {
   })
 })
 
+describe('what threads can do side by side', () => {
+  it('is at most as many times the work of one as there are threads', async () => {
+    const { parallelLimit }: typeof import('../../bench/cores.js') = await built('cores.js')
+    const limit = await parallelLimit(2)
+    expect(limit).toBeGreaterThan(0.2)
+    // A busy machine slows the two measurements down by chance.
+    expect(limit).toBeLessThan(6)
+  })
+})
+
 describe('the memory of a training', () => {
   it('is that of a process of its own', () => {
     const run = (batch: number) =>
