@@ -11,8 +11,10 @@ import { entropySuite } from './suites/entropy.js'
 import { gatherSuite } from './suites/gather.js'
 import { gemmSuite } from './suites/gemm.js'
 import { trainConvSuite } from './suites/train-conv.js'
+import { trainStepSuite } from './suites/train-step.js'
+import { trainStreamSuite } from './suites/train-stream.js'
 
-const suites = [gatherSuite, gemmSuite, entropySuite, trainConvSuite]
+const suites = [gatherSuite, gemmSuite, entropySuite, trainConvSuite, trainStreamSuite, trainStepSuite]
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true })
 const selected = positionals.includes('all') ? suites : suites.filter((s) => positionals.includes(s.name))
@@ -22,7 +24,7 @@ if (unknown.length > 0) {
   console.error(`there is no suite '${unknown[0]}'; known: all, ${suites.map((s) => s.name).join(', ')}`)
   process.exitCode = 2
 } else if (selected.length === 0) {
-  for (const suite of suites) console.log(`${suite.name.padEnd(10)} ${suite.title}`)
+  for (const suite of suites) console.log(`${suite.name.padEnd(12)} ${suite.title}`)
   console.log('\nRun: npm run -s bench -- NAME|all [--json]')
 } else {
   const machine = describeMachine()

@@ -1,5 +1,4 @@
 /** Trainings to measure: data of chance, and how long steps of `train` take. */
-import { availableParallelism } from 'node:os'
 import { type DataSet, type Graph, type TrainOptions, type TrainResult, train } from 'whitedwarf/compress'
 import { Rng } from 'whitedwarf/kernels'
 import { quantile } from './harness.js'
@@ -85,7 +84,3 @@ export function trainSteps(
   const common = { graph, train: data, batch, epochs: 1, progressEvery: 1, learningRate: 0.01, statistics: 0 }
   return train({ ...common, ...options, ...more })
 }
-
-/** A reason to doubt what several threads do side by side, if there is one. */
-export const tooFewCores = (threads: number): string[] =>
-  availableParallelism() < threads ? [`there are fewer than ${threads} processors`] : []

@@ -133,10 +133,10 @@ async function passesOf(convolution: Convolution, density?: number): Promise<Rec
 }
 
 /** Images are channel-major: x [channel][image][row][column]. */
-type Buffers = Readonly<Record<'x' | 'w' | 'y' | 'dx' | 'dw' | 'dy', Float32Array>>
+export type Buffers = Readonly<Record<'x' | 'w' | 'y' | 'dx' | 'dw' | 'dy', Float32Array>>
 
 /** What is timed must be right: some elements of each result against plain sums. */
-function checkPasses({ name, node, input, output }: Convolution, b: Buffers): void {
+export function checkPasses({ name, node, input, output }: Convolution, b: Buffers): void {
   const [C, H, W] = input
   const [O, OH, OW] = output
   const [[kh, kw], [sy, sx], [top, left]] = [node.kernel, node.stride, node.pad]
