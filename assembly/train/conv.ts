@@ -12,7 +12,8 @@
 //
 // Tables (u32):  taps:  | byte offset | per tap        groups:  | x byte offset | y byte offset | outputs, 1..4 | per group
 //
-// Contract: natural alignment. Images are read up to 12 bytes past a group's last output: padded rows are long enough.
+// Contract: natural alignment. Images are read up to 12 bytes past a group's last output: padded rows are long enough. pad_f32
+// reads up to 4 bytes past its images.
 // Exact: forward sums run over taps in order, one rounding per product and per sum. Weight gradients sum each block of
 // positions in order, then add the blocks in order.
 
@@ -68,6 +69,12 @@ function copySteps(from: usize, to: usize, n: i32, step: i32): void {
   let i = 0
   if (step == 1) {
     for (; i + 4 <= n; i += 4) v128.store(to + (i << 2), v128.load(from + (i << 2)))
+  } else if (step == 2) {
+    // The last of eight is not used, and may lie behind the row: 4 bytes behind x at most.
+    for (; i + 4 <= n; i += 4) {
+      const p = from + (i << 3)
+      v128.store(to + (i << 2), v128.shuffle<i32>(v128.load(p), v128.load(p, 16), 0, 2, 4, 6))
+    }
   }
   for (; i < n; i++) store<f32>(to + (i << 2), load<f32>(from + ((i * step) << 2)))
 }
