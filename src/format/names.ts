@@ -4,22 +4,9 @@
  * word to the operation.
  */
 import type { Node } from '../graph/ir.js'
+import { WORDS } from '../graph/names.js'
 import type { Fields } from './fields.js'
 import { MAX_NAME_BYTES } from './limits.js'
-
-const WORDS: Readonly<Record<Node['op'], string>> = {
-  conv2d: 'conv',
-  dense: 'fc',
-  relu: 'relu',
-  maxpool: 'pool',
-  avgpool: 'pool',
-  flatten: 'flatten',
-  batchnorm: 'bn',
-  add: 'add',
-  relu6: 'relu',
-  padchannels: 'pad',
-  transpose: 'transpose',
-}
 
 export class NameCoder {
   private readonly words = new Map<Node['op'], string>(Object.entries(WORDS) as [Node['op'], string][])

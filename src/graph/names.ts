@@ -2,7 +2,7 @@
 import type { Node } from './ir.js'
 
 /** The word of each operation in a canonical name. */
-const WORDS: Readonly<Record<Node['op'], string>> = {
+export const WORDS: Readonly<Record<Node['op'], string>> = {
   conv2d: 'conv',
   dense: 'fc',
   relu: 'relu',
