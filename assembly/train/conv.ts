@@ -38,19 +38,20 @@ export function pad_f32(x: usize, y: usize, shape: usize): void {
       const plane = x + ((c * channelSize + n * height * width) << 2)
       for (let py = 0; py < strideY; py++) {
         for (let px = 0; px < strideX; px++) {
+          // Columns j with 0 <= j * strideX + px - left < width.
+          const first = min(phaseWidth, max(0, (left - px + strideX - 1) / strideX))
+          const inside = left + width > px ? (left + width - px - 1) / strideX + 1 : 0
+          const last = max(first, min(phaseWidth, inside))
           for (let i = 0; i < phaseHeight; i++) {
             const row = i * strideY + py - top
-            // Columns j with 0 <= j * strideX + px - left < width.
-            let first = 0
-            let last = 0
             if (row >= 0 && row < height) {
-              first = min(phaseWidth, max(0, (left - px + strideX - 1) / strideX))
-              last = left + width > px ? max(first, min(phaseWidth, (left + width - px - 1) / strideX + 1)) : first
+              fillZero(y, first)
+              const from = plane + ((row * width + first * strideX + px - left) << 2)
+              copySteps(from, y + (first << 2), last - first, strideX)
+              fillZero(y + (last << 2), phaseWidth - last)
+            } else {
+              fillZero(y, phaseWidth)
             }
-            fillZero(y, first)
-            const from = plane + ((row * width + first * strideX + px - left) << 2)
-            copySteps(from, y + (first << 2), last - first, strideX)
-            fillZero(y + (last << 2), phaseWidth - last)
             y += phaseWidth << 2
           }
         }
