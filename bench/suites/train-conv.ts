@@ -39,7 +39,11 @@ export interface ConvFigure {
   readonly gemm: number
   readonly limit: number
   readonly warnings: readonly string[]
+  /** Those of them that concern the dense passes and their limit. */
+  readonly denseWarnings: readonly string[]
 }
+
+const DENSE = [...PASSES, 'gemm_f32', 'micro-kernel']
 
 export async function measureConvolution(convolution: Convolution): Promise<ConvFigure> {
   const dense = await passesOf(convolution)
@@ -57,6 +61,7 @@ export async function measureConvolution(convolution: Convolution): Promise<Conv
   }
   const options = { rounds: 4, samples: 3, warmupMs: 50 }
   const { measurements, warnings } = await compare([...contestants, ...(await gemmContestants())], options)
+  const named = (warning: string) => `${convolution.name}, ${warning}`
   const of = (name: string) => measurements.find((m) => m.name === name) as Measurement
   const rate = (name: string) => of(name).rate as number
   const passes = PASSES.map((pass): PassFigure => {
@@ -77,7 +82,8 @@ export async function measureConvolution(convolution: Convolution): Promise<Conv
     passes,
     gemm: round(rate('gemm_f32') / 1e9),
     limit: round(rate('micro-kernel') / 1e9),
-    warnings: warnings.map((w) => `${convolution.name}, ${w}`),
+    warnings: warnings.map(named),
+    denseWarnings: warnings.filter((w) => DENSE.some((name) => w.startsWith(`${name}:`))).map(named),
   }
 }
 
