@@ -60,7 +60,7 @@ export const sweep: Command = {
     { name: 'out', value: 'FILE', help: 'results, one JSON object a line; what it holds already is not trained again' },
     { name: 'arch', value: 'NETS', help: `networks, separated by spaces, each one of\n${ARCH_HELP}` },
     ...recipeOptions.map((o) => {
-      const axis = o.name !== 'arch' && (axes as readonly string[]).includes(o.name)
+      const axis = (axes as readonly string[]).includes(o.name)
       return axis ? { ...o, value: `${o.value},...`, help: `${o.help}; several, separated by commas` } : o
     }),
     ...imageOptions,

@@ -4,7 +4,7 @@ import { SLACK } from '../../wasm/arena.js'
 import type { TrainMemory } from '../memory.js'
 import { gradientRuns } from './conv-gradient.js'
 import { type ConvShape, ceil4, type Run } from './conv-shape.js'
-import type { Layer, ValueBuffers, WeightBuffers } from './layer.js'
+import type { Layer, SparseWeights, ValueBuffers, WeightBuffers } from './layer.js'
 import { Padded } from './padded.js'
 import { SPARSE_LIMIT, SparseConvolution } from './sparse.js'
 
@@ -29,7 +29,8 @@ export class ConvLayer implements Layer {
   /** Tiles of a group's output channels, and where they lie in shared memory: behind the padded dy. */
   private readonly tiles: number
   private readonly tilesAt: number
-  private useSparse = false
+  /** The levels, where few enough are not zero for the passes to go by them. */
+  private levels: SparseWeights | undefined
 
   /** @param grad where the weights' gradient goes */
   constructor(
@@ -154,17 +155,18 @@ export class ConvLayer implements Layer {
   prepare(mine: boolean): void {
     const { mem, w, c } = this
     const { sparse } = w
-    this.useSparse = sparse !== undefined && sparse.nonzeros < SPARSE_LIMIT * w.n
+    this.levels = sparse !== undefined && sparse.nonzeros < SPARSE_LIMIT * w.n ? sparse : undefined
     if (!mine) return
-    if (sparse !== undefined && this.useSparse) this.sparse.prepare(sparse.levels, sparse.maxLevel)
-    else this.pack(this.run)
-    if (sparse !== undefined && this.useSparse && this.sparseGrad !== undefined) {
-      const [outs, ins] = [c.output[0] / c.groups, c.input[0] / c.groups]
-      mem.kernels.levels_transpose(sparse.levels, this.transposed, c.groups, outs, ins, w.n / (c.groups * outs * ins))
-      this.sparseGrad.prepare(this.transposed, sparse.maxLevel)
-    } else {
+    if (this.levels === undefined) this.pack(this.run)
+    else this.sparse.prepare(this.levels.levels, this.levels.maxLevel)
+    if (this.levels === undefined || this.sparseGrad === undefined) {
       for (const run of this.gradRuns) this.pack(run)
+      return
     }
+    const [outs, ins] = [c.output[0] / c.groups, c.input[0] / c.groups]
+    const taps = w.n / (c.groups * outs * ins)
+    mem.kernels.levels_transpose(this.levels.levels, this.transposed, c.groups, outs, ins, taps)
+    this.sparseGrad.prepare(this.transposed, this.levels.maxLevel)
   }
 
   private pack({ packed, rows, taps, rowStep, tapIndex }: Run): void {
@@ -187,10 +189,10 @@ export class ConvLayer implements Layer {
   }
 
   forward(): void {
-    const { c, x, y, w, xPad, xCopy } = this
+    const { c, x, y, levels, xPad, xCopy } = this
     const [, OH, OW] = c.output
     xPad.copy(x.value, xCopy)
-    if (this.useSparse && w.sparse !== undefined) this.sparse.run(xCopy, y.value, w.sparse)
+    if (levels !== undefined) this.sparse.run(xCopy, y.value, levels)
     else this.convolve(this.run, xPad, c.input[0], xCopy, y.value, OH * OW)
   }
 
@@ -203,11 +205,11 @@ export class ConvLayer implements Layer {
   }
 
   private inputGradient(dx: number): void {
-    const { mem, c, y, w, dyPad } = this
+    const { mem, c, y, levels, sparseGrad, dyPad } = this
     const [, H, W] = c.input
     dyPad.copy(y.grad, mem.shared)
-    if (this.useSparse && this.sparseGrad !== undefined && w.sparse !== undefined) {
-      this.sparseGrad.run(mem.shared, dx, w.sparse)
+    if (levels !== undefined && sparseGrad !== undefined) {
+      sparseGrad.run(mem.shared, dx, levels)
     } else {
       for (const run of this.gradRuns) this.convolve(run, dyPad, c.output[0], mem.shared, dx, H * W)
     }
