@@ -8,7 +8,7 @@ import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { SessionOptions } from 'whitedwarf'
 import { describeMachine } from './machine.js'
-import { accuracy, fp32Bytes, images, loadData, timeVariants } from './mnist.js'
+import { accuracy, fp32Bytes, images, loadMnist, timeVariants } from './models.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const path = (name: string) => relative(process.cwd(), `${root}${name}`)
@@ -34,7 +34,7 @@ function train(): boolean {
 
 async function classify(): Promise<void> {
   const bytes = readFileSync(model)
-  const { test } = await loadData()
+  const { test } = await loadMnist()
   const { measurements } = await timeVariants(bytes, images(test, TIMED_IMAGES), VARIANTS)
   const perImage = measurements.map((m) => m.medianNs / 1000 / TIMED_IMAGES)
   const dense = perImage[perImage.length - 1]

@@ -2,7 +2,7 @@
 import type { SessionOptions, Tensor } from 'whitedwarf'
 import { bestIsa } from 'whitedwarf/kernels'
 import { round } from '../machine.js'
-import { images, loadData, outputs, shippedModel, timeVariants } from '../mnist.js'
+import { images, loadMnist, outputs, shippedModel, timeVariants } from '../models.js'
 import type { Claim } from './claim.js'
 
 const MODELS = ['mnist-lenet', 'mnist-mlp']
@@ -17,7 +17,7 @@ const agreement: Claim = {
   bar: { op: '<=', value: 0 },
   minutes: 0.3,
   async measure(onProgress) {
-    const { test } = await loadData()
+    const { test } = await loadMnist()
     const input = images(test, AGREEMENT_IMAGES)
     const builds: ('simd' | 'relaxed')[] = (await bestIsa()) === 'relaxed' ? ['simd', 'relaxed'] : ['simd']
     let differing = 0
@@ -59,7 +59,7 @@ const speed: Claim = {
   bar: { op: '>=', value: 2 },
   minutes: 0.3,
   async measure() {
-    const input = images((await loadData()).test, SPEED_IMAGES)
+    const input = images((await loadMnist()).test, SPEED_IMAGES)
     const [lenet, mlp] = [await measureVariants('mnist-lenet', input), await measureVariants('mnist-mlp', input)]
     return {
       value: lenet.times,

@@ -4,7 +4,7 @@ import { ChainBuilder, type Graph, type Model } from 'whitedwarf/compress'
 import { encodeModel, quantiseUniform } from 'whitedwarf/format'
 import { Rng } from 'whitedwarf/kernels'
 import { round } from '../machine.js'
-import { fp32Bytes, timeVariants } from '../mnist.js'
+import { fp32Bytes, timeVariants } from '../models.js'
 import type { Claim } from './claim.js'
 
 const DENSITY = 0.05

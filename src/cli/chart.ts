@@ -15,8 +15,13 @@ export interface ChartPanel {
   readonly log?: boolean
   /** How a value is written on the axis and at the end of its line. */
   readonly format: (y: number) => string
+  /** Up to LINES of them can be told apart. */
   readonly series: readonly ChartSeries[]
+  /** Values that the axis covers besides those of the lines. */
+  readonly covers?: readonly number[]
 }
+
+export const LINES = 6
 
 export interface Chart {
   readonly title: string
@@ -25,19 +30,24 @@ export interface Chart {
   readonly panels: readonly ChartPanel[]
 }
 
-const WIDTH = 720
 const PANEL = 190
 const TOP = 56
 const GAP = 44
 const BOTTOM = 52
 const LEFT = 72
-const RIGHT = 176
+/** Where the panels end and the labels of lines begin. */
+const RIGHT = 544
+/** From there to the text of a label, and about the width of a character. */
+const LABEL = 40
+const CHARACTER = 7
+/** Lines of at most so many points show each of them. */
+const MARKED = 24
 
 // Colours that keep their distance for colour-blind readers; darker ones for light pages, lighter ones for dark pages.
 const STYLE = `
-    svg { color: #1f2933; --grid: #d9dee3; --paper: #ffffff; --s0: #0b61a4; --s1: #b8450b; --s2: #1f7a4d; }
+    svg { color: #1f2933; --grid: #d9dee3; --paper: #ffffff; --s0: #0b61a4; --s1: #b8450b; --s2: #1f7a4d; --s3: #6b3fa0; --s4: #8a6a00; --s5: #a61e69; }
     @media (prefers-color-scheme: dark) {
-      svg { color: #e4e7eb; --grid: #3a4450; --paper: #14181d; --s0: #6db8f2; --s1: #f29b68; --s2: #74d3a4; }
+      svg { color: #e4e7eb; --grid: #3a4450; --paper: #14181d; --s0: #6db8f2; --s1: #f29b68; --s2: #74d3a4; --s3: #b9a0f2; --s4: #e0c050; --s5: #f08fc2; }
     }
     text { font: 13px system-ui, sans-serif; fill: currentColor; }
     .title { font-size: 17px; font-weight: 600; }
@@ -45,7 +55,8 @@ const STYLE = `
     .grid { stroke: var(--grid); stroke-width: 1; }
     .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
     .c0 { stroke: var(--s0); } .c1 { stroke: var(--s1); stroke-dasharray: 7 4; } .c2 { stroke: var(--s2); stroke-dasharray: 2 4; }
-    .d0 { fill: var(--s0); } .d1 { fill: var(--s1); } .d2 { fill: var(--s2); }`
+    .c3 { stroke: var(--s3); stroke-dasharray: 12 4 2 4; } .c4 { stroke: var(--s4); stroke-dasharray: 14 4; } .c5 { stroke: var(--s5); stroke-dasharray: 5 3 2 3; }
+    .d0 { fill: var(--s0); } .d1 { fill: var(--s1); } .d2 { fill: var(--s2); } .d3 { fill: var(--s3); } .d4 { fill: var(--s4); } .d5 { fill: var(--s5); }`
 
 /** @returns a complete SVG document */
 export function lineChart(chart: Chart): string {
@@ -54,14 +65,16 @@ export function lineChart(chart: Chart): string {
   const xTicks = ticks(Math.min(...xs), Math.max(...xs), 8)
   const low = Math.min(...xs)
   const span = Math.max(...xs) - low || 1
-  const xOf = (x: number) => LEFT + ((x - low) / span) * (WIDTH - LEFT - RIGHT)
+  const xOf = (x: number) => LEFT + ((x - low) / span) * (RIGHT - LEFT)
+  const longest = Math.max(...chart.panels.flatMap((p) => p.series.map((s) => labelOf(s, p).length)))
+  const width = Math.max(720, RIGHT + LABEL + CHARACTER * longest)
   const panels = chart.panels.map((panel, i) => panelSvg(panel, TOP + i * (PANEL + GAP), xOf, xTicks))
   const axisY = height - BOTTOM
   const xAxis = xTicks.map(
     (x) => `<text class="tick" x="${px(xOf(x))}" y="${axisY + 18}" text-anchor="middle">${x}</text>`,
   )
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-labelledby="title desc">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title desc">`,
     `  <title id="title">${xml(chart.title)}</title>`,
     `  <desc id="desc">${xml(chart.description)}</desc>`,
     `  <style>${STYLE}\n  </style>`,
@@ -69,13 +82,13 @@ export function lineChart(chart: Chart): string {
     `  <text class="title" x="${LEFT}" y="26">${xml(chart.title)}</text>`,
     ...panels,
     `  ${xAxis.join('')}`,
-    `  <text x="${px((LEFT + WIDTH - RIGHT) / 2)}" y="${axisY + 40}" text-anchor="middle">${xml(chart.xLabel)}</text>`,
+    `  <text x="${px((LEFT + RIGHT) / 2)}" y="${axisY + 40}" text-anchor="middle">${xml(chart.xLabel)}</text>`,
     '</svg>\n',
   ].join('\n')
 }
 
 function panelSvg(panel: ChartPanel, top: number, xOf: (x: number) => number, xTicks: readonly number[]): string {
-  const ys = panel.series.flatMap((s) => s.points.map(([, y]) => y))
+  const ys = [...panel.series.flatMap((s) => s.points.map(([, y]) => y)), ...(panel.covers ?? [])]
   const scale = panel.log === true ? Math.log : (y: number) => y
   const yTicks =
     panel.log === true
@@ -84,11 +97,10 @@ function panelSvg(panel: ChartPanel, top: number, xOf: (x: number) => number, xT
   const low = scale(yTicks[0])
   const high = scale(yTicks[yTicks.length - 1])
   const yOf = (y: number) => top + PANEL - ((scale(y) - low) / (high - low)) * PANEL
-  const right = WIDTH - RIGHT
   const grid = [
     ...yTicks.map(
       (y) =>
-        `<line class="grid" x1="${LEFT}" x2="${right}" y1="${px(yOf(y))}" y2="${px(yOf(y))}"/>` +
+        `<line class="grid" x1="${LEFT}" x2="${RIGHT}" y1="${px(yOf(y))}" y2="${px(yOf(y))}"/>` +
         `<text class="tick" x="${LEFT - 8}" y="${px(yOf(y) + 4)}" text-anchor="end">${xml(panel.format(y))}</text>`,
     ),
     ...xTicks.map((x) => `<line class="grid" x1="${px(xOf(x))}" x2="${px(xOf(x))}" y1="${top}" y2="${top + PANEL}"/>`),
@@ -96,15 +108,20 @@ function panelSvg(panel: ChartPanel, top: number, xOf: (x: number) => number, xT
   const ends = spread(panel.series.map((s) => yOf(s.points[s.points.length - 1][1])))
   const lines = panel.series.map((s, i) => {
     const path = s.points.map(([x, y]) => `${px(xOf(x))},${px(yOf(y))}`).join(' ')
-    const [x, y] = s.points[s.points.length - 1]
+    const dots = (s.points.length <= MARKED ? s.points : s.points.slice(-1)).map(
+      ([x, y]) => `<circle class="d${i % LINES}" cx="${px(xOf(x))}" cy="${px(yOf(y))}" r="3.5"/>`,
+    )
     return (
-      `<polyline class="line c${i % 3}" points="${path}"/><circle class="d${i % 3}" cx="${px(xOf(x))}" cy="${px(yOf(y))}" r="3.5"/>` +
-      `<line class="line c${i % 3}" x1="${right + 12}" x2="${right + 34}" y1="${px(ends[i])}" y2="${px(ends[i])}"/>` +
-      `<text x="${right + 40}" y="${px(ends[i] + 4)}">${xml(`${s.name} ${panel.format(y)}`)}</text>`
+      `<polyline class="line c${i % LINES}" points="${path}"/>${dots.join('')}` +
+      `<line class="line c${i % LINES}" x1="${RIGHT + 12}" x2="${RIGHT + 34}" y1="${px(ends[i])}" y2="${px(ends[i])}"/>` +
+      `<text x="${RIGHT + LABEL}" y="${px(ends[i] + 4)}">${xml(labelOf(s, panel))}</text>`
     )
   })
   return `  <g>\n    <text x="${LEFT}" y="${top - 10}">${xml(panel.yLabel)}</text>\n    ${[...grid, ...lines].join('\n    ')}\n  </g>`
 }
+
+/** A line's name and its last value. */
+const labelOf = (s: ChartSeries, panel: ChartPanel) => `${s.name} ${panel.format(s.points[s.points.length - 1][1])}`
 
 /** Heights for the labels at the lines' ends, at least 17 pixels apart, in the order of the lines. */
 function spread(heights: readonly number[]): number[] {

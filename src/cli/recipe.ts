@@ -48,7 +48,6 @@ const NUMBERS: readonly NumberOption[] = [
   number('warmup', 'warmup', 'share of training in which the learning rate rises', { min: 0, max: 0.5 }),
   number('gamma', 'gamma', 'factor of the schedules step and exponential', { min: 1e-12, max: 1 }),
   number('ramp', 'ramp', 'share of training over which the density falls to its end value', { min: 0, max: 1 }),
-  number('round-from', 'roundFrom', 'share of training before activations are rounded', { min: 0, max: 1 }),
   number('freeze', 'freeze', 'share of training, at the end, in which levels stay as they are', { min: 0, max: 0.9 }),
   number('ema', 'ema', 'train averages: their decay per step, for example 0.999', { min: 0, max: 0.99999 }),
   number('round-from', 'roundFrom', 'share of training before activations are rounded', { min: 0, max: 1 }),
@@ -65,7 +64,6 @@ const CHOICES: readonly ChoiceOption[] = [
     ['cosine', 'linear', 'one-cycle', 'step', 'exponential', 'constant'],
     'of the learning rate',
   ),
-  choice('activations', 'activations', ['f32', 'int8', 'e4m3', 'e5m2', 'e3m4', 'e2m5'], 'rounded as inference will'),
   choice('ramp-shape', 'rampShape', ['linear', 'cubic'], 'how the density falls'),
   choice(
     'activations',
@@ -92,7 +90,7 @@ const SUPERMASK: readonly OptionSpec[] = [
   {
     name: 'signs',
     value: 'KIND',
-    help: 'learned (default), or the seed 0 to 62 of generated signs, which cost no bytes',
+    help: 'learned (default), or the seed, 0 to 62, of generated ones: no bytes',
   },
 ]
 

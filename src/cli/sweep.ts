@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { WhiteDwarfError } from '../errors.js'
 import type { Arguments } from './args.js'
-import { type ChartPanel, lineChart } from './chart.js'
+import { type ChartPanel, LINES, lineChart } from './chart.js'
 import { writeOutput } from './files.js'
 import { duration, grouped, percent, plainTable } from './text.js'
 
@@ -122,17 +122,19 @@ export function sweepTable(results: readonly SweepResult[]): string {
 }
 
 /**
- * Accuracy over the number of weights where a budget fixes the size, else over bytes. A line joins the results that differ in the
- * network or the density alone; a panel holds up to three lines.
+ * Accuracy over the number of weights where one budget fixes the size, else over bytes. A line joins the results that differ in
+ * nothing but their density, else their budget, else their network; panels of a few lines share one range.
  */
 export function sweepSvg(title: string, results: readonly SweepResult[]): string {
   const budgets = new Set(results.map((r) => r.point.budget))
   const fixed = budgets.size === 1 && !budgets.has('')
   const x = (r: SweepResult) => (fixed ? r.weights : r.bytes) / 1000
-  const named = moving(results).filter((axis) => axis === 'coats' || axis === 'signs' || (axis === 'budget' && fixed))
+  const differing = moving(results)
+  const joined = (['density', 'budget'] as const).find((axis) => differing.includes(axis)) ?? 'arch'
+  const named = differing.filter((axis) => axis !== joined)
   const lines = new Map<string, SweepResult[]>()
   for (const r of results) {
-    const name = named.map((axis) => `${axis} ${r.point[axis]}`).join(', ') || 'test'
+    const name = named.map((axis) => (axis === 'arch' ? r.point.arch : `${axis} ${r.point[axis]}`)).join(', ') || 'test'
     lines.set(name, [...(lines.get(name) ?? []), r])
   }
   const series = [...lines].map(([name, line]) => ({
@@ -140,8 +142,9 @@ export function sweepSvg(title: string, results: readonly SweepResult[]): string
     points: line.map((r): [number, number] => [x(r), r.accuracy]).sort((a, b) => a[0] - b[0]),
   }))
   const panels: ChartPanel[] = []
-  for (let i = 0; i < series.length; i += 3) {
-    panels.push({ yLabel: 'accuracy', format: (y) => percent(y, 1), series: series.slice(i, i + 3) })
+  const covers = results.map((r) => r.accuracy)
+  for (let i = 0; i < series.length; i += LINES) {
+    panels.push({ yLabel: 'accuracy', format: (y) => percent(y, 1), series: series.slice(i, i + LINES), covers })
   }
   const best = results.reduce((a, b) => (b.accuracy > a.accuracy ? b : a))
   return lineChart({

@@ -40,7 +40,7 @@ export function plan(args: Arguments): Plan {
   const bits = typeof constants.scaleBits === 'number' ? { constantBits: constants.scaleBits } : {}
   return {
     title: [name, arch].filter((part) => part !== undefined).join(' '),
-    graph: (data) => (arch === undefined ? (preset as NonNullable<typeof preset>).graph() : parseArch(arch, data)),
+    graph: (data) => (arch === undefined ? (preset as NonNullable<typeof preset>).graph(data) : parseArch(arch, data)),
     options: {
       ...preset?.options,
       ...options,

@@ -1,22 +1,25 @@
 /** Named recipes: everything that determines a training but the data. */
 
 import type { SupermaskOptions } from '../compress/supermask.js'
-import { lenet, mlp } from '../graph/builders.js'
+import { lenet, mlp, resnetCifar } from '../graph/builders.js'
 import type { Graph } from '../graph/ir.js'
+import { withNormalisation } from '../graph/normalise.js'
+import { channelStatistics, type DataSet } from './dataset.js'
 import type { ExportOptions } from './export.js'
 import type { TrainOptions } from './options.js'
 
 export interface Preset {
   /** One line for people. */
   readonly title: string
-  readonly graph: () => Graph
+  /** For these training images, which the network's input may be normalised by. */
+  readonly graph: (training: DataSet) => Graph
   readonly options: Omit<TrainOptions, 'graph' | 'train' | 'test' | 'supermask' | 'onProgress' | 'signal'> & {
     readonly supermask: SupermaskOptions
   }
   readonly export: Pick<ExportOptions, 'scaleBits' | 'biasBits'>
 }
 
-export type PresetName = 'mnist-lenet' | 'mnist-mlp' | 'mnist-demo'
+export type PresetName = 'mnist-lenet' | 'mnist-mlp' | 'mnist-demo' | 'cifar-12k' | 'cifar-40k'
 
 /** Two stages of 5 x 5 convolution and 2 x 2 max pooling, and one dense layer. */
 const twoStages = (first: number, second: number) => () =>
@@ -27,6 +30,21 @@ const twoStages = (first: number, second: number) => () =>
     ],
     hidden: [],
   })
+
+const resnet8 = (widths: readonly [number, number, number]) => (training: DataSet) =>
+  withNormalisation(resnetCifar({ depth: 8, widths }), channelStatistics(training))
+
+/** What the networks for CIFAR-10 share: more epochs and no smoothing, because such small networks underfit. */
+const cifar = {
+  epochs: 40,
+  learningRate: 0.4,
+  warmup: 0.02,
+  labelSmoothing: 0,
+  ramp: 0.4,
+  rampShape: 'cubic',
+  augment: { flip: true, shift: 4 },
+  seed: 1,
+} as const
 
 export const presets: Readonly<Record<PresetName, Preset>> = {
   'mnist-lenet': {
@@ -64,6 +82,18 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
       seed: 1,
     },
     export: { scaleBits: 6, biasBits: 6 },
+  },
+  'cifar-12k': {
+    title: 'CIFAR-10: ResNet-8 of 16, 32 and 64 channels in a file of 12.5 kB, 40 minutes on two cores',
+    graph: resnet8([16, 32, 64]),
+    options: { ...cifar, supermask: { coats: 3, budget: 12_500, constantBits: 8 } },
+    export: { scaleBits: 8, biasBits: 8 },
+  },
+  'cifar-40k': {
+    title: 'CIFAR-10: ResNet-8 of 32, 64 and 128 channels in a file of 40 kB, 90 minutes on two cores',
+    graph: resnet8([32, 64, 128]),
+    options: { ...cifar, supermask: { coats: 3, budget: 40_000, constantBits: 8 } },
+    export: { scaleBits: 8, biasBits: 8 },
   },
 }
 

@@ -67,16 +67,18 @@ function dataFolder(name: string, train: number, test: number, labelsBelow = 10)
   return folder
 }
 
+const NAMES = ['train', 'sweep', 'run', 'inspect']
+
 describe('help and version', () => {
   it('lists the commands', () => {
     const result = cli(['--help'])
     expect(result.status).toBe(0)
-    for (const name of ['train', 'run', 'inspect']) expect(result.stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
+    for (const name of NAMES) expect(result.stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
     expect(cli(['help']).stdout).toBe(result.stdout)
     expect(cli(['-h']).stdout).toBe(result.stdout)
   })
 
-  it.each(['train', 'run', 'inspect'])('%s --help shows usage, options and examples', (name) => {
+  it.each(NAMES)('%s --help shows usage, options and examples', (name) => {
     for (const flag of ['--help', '-h']) {
       const { status, stdout, stderr } = cli([name, flag])
       expect([status, stderr]).toEqual([0, ''])
@@ -84,11 +86,13 @@ describe('help and version', () => {
       expect(stdout).toContain('Examples:')
       expect(stdout).toContain('--json')
       expect(stdout.split('\n').every((line) => line.length <= 120)).toBe(true)
+      const options = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z0-9-]+)/gm)].map(([, option]) => option)
+      expect(new Set(options).size).toBe(options.length)
     }
   })
 
   it('every example in the help texts uses options that exist', () => {
-    for (const name of ['train', 'run', 'inspect']) {
+    for (const name of NAMES) {
       const { stdout } = cli([name, '--help'])
       const examples = stdout.slice(stdout.indexOf('Examples:'))
       for (const [option] of examples.matchAll(/--[a-z0-9-]+/g))

@@ -61,7 +61,7 @@ export const sweep: Command = {
     { name: 'arch', value: 'NETS', help: `networks, separated by spaces, each one of\n${ARCH_HELP}` },
     ...recipeOptions.map((o) => {
       const axis = (axes as readonly string[]).includes(o.name)
-      return axis ? { ...o, value: `${o.value},...`, help: `${o.help}; several, separated by commas` } : o
+      return axis ? { ...o, value: `${o.value},...`, help: `${o.help}; or several` } : o
     }),
     ...imageOptions,
     { name: 'limit', value: 'N', help: 'only the first N training images' },
@@ -72,7 +72,7 @@ export const sweep: Command = {
   examples: [
     {
       command:
-        'whitedwarf sweep --data data/mnist --arch "lenet:8,16 lenet:16,32" --coats 1,3,7 --budget 1kB --epochs 5 --out sweep.jsonl',
+        'whitedwarf sweep --data data/mnist --arch "lenet:8,16 lenet:16,32" --coats 1,3,7 --budget 1kB --out s.jsonl',
       comment: 'at the same number of bytes: wide and sparse, or narrow and dense? how many coats?',
     },
     {

@@ -1,38 +1,57 @@
-/** MNIST from data/mnist, the models in models/, and how models score. */
-import { readFileSync } from 'node:fs'
+/** The data sets, the models in models/, and how models score. */
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { InferenceSession, type SessionOptions, Tensor } from 'whitedwarf'
 import {
   type DataSet,
   exportModel,
-  loadMnist,
+  loadDataSet,
   type PresetName,
   type ProgressEvent,
   presets,
   type TrainResult,
+  type TrainTest,
   train,
 } from 'whitedwarf/compress'
 import { encodeModel, readWd } from 'whitedwarf/format'
+import { NotMeasured } from './claims/claim.js'
 import { type Comparison, compare } from './harness.js'
 
 /** The repository root, as seen from build/bench. */
 const ROOT = new URL('../../', import.meta.url)
 
-export const loadData = () => loadMnist(fileURLToPath(new URL('data/mnist', ROOT)))
+const inRepository = (path: string) => fileURLToPath(new URL(path, ROOT))
+
+export const loadMnist = (): Promise<TrainTest> => loadDataSet(inRepository('data/mnist'))
+
+/**
+ * From the folder that CIFAR10 in the environment names, or data/cifar10; it does not come with the repository.
+ * @throws NotMeasured where it is not there
+ */
+export async function loadCifar10(): Promise<TrainTest> {
+  const folder = process.env.CIFAR10 ?? inRepository('data/cifar10')
+  if (!existsSync(folder)) {
+    throw new NotMeasured(
+      `there is no ${folder}: put CIFAR-10 there (binary version, https://www.cs.toronto.edu/~kriz/cifar.html), or its path into the environment variable CIFAR10`,
+    )
+  }
+  return loadDataSet(folder)
+}
 
 export const shippedModel = (name: string): Uint8Array => readFileSync(new URL(`models/${name}.wd`, ROOT))
 
 /** Trains a preset from scratch and writes it as a file in memory. */
 export async function trainPreset(
   name: PresetName,
-  data: { readonly train: DataSet; readonly test: DataSet },
+  data: TrainTest,
   onProgress: (event: ProgressEvent) => void,
 ): Promise<{ bytes: Uint8Array; result: TrainResult }> {
   const preset = presets[name]
   const result = await train({
     ...preset.options,
-    graph: preset.graph(),
+    graph: preset.graph(data.train),
     ...data,
+    workers: 'auto',
     onProgress,
   })
   return { bytes: encodeModel(await exportModel(result, { ...preset.export, calibration: data.train })), result }
