@@ -17,7 +17,7 @@ import {
 } from '../graph/ir.js'
 import { rangeMax } from '../graph/model.js'
 import { fusedAdds } from '../graph/ranges.js'
-import { INT8, MAX_INTEGER } from '../kernels/grid.js'
+import { gridScale, INT8, MAX_INTEGER } from '../kernels/grid.js'
 import type { ResolvedOptions } from './options.js'
 import { type Activation, maxStored, type Value } from './values.js'
 
@@ -132,8 +132,8 @@ export function lower(
   const quantised = (name: string, nonnegative: boolean): Value => {
     if (options.precision === 'f32') return define(name, nonnegative, undefined, 1)
     const max = rangeOf(name, ranges, readersOf)
-    if (options.precision === 'int8') return define(name, nonnegative, INT8, Math.fround(INT8.max / max))
-    return define(name, nonnegative, options.fp8, 2 ** Math.floor(Math.log2(options.fp8.max / max)))
+    const grid = options.precision === 'int8' ? INT8 : options.fp8
+    return define(name, nonnegative, grid, gridScale(grid, max))
   }
   /** Same grid as x: nothing is requantised on the way. */
   const sameGrid = (name: string, x: Value): Value => define(name, x.nonnegative, x.grid, x.gridScale)

@@ -50,7 +50,7 @@ export interface Model {
   /** Weighted node name -> its constants. */
   readonly layers: Readonly<Record<string, LayerParams>>
   /**
-   * Value name -> code of the largest |x| seen in calibration: max = 2^(code / 8 - 16), code 0..255.
+   * Value name -> code of its range, the |x| at which int8 saturates: 2^(code / 8 - 16), code 0..255.
    * Present for every value that needs one (rangedValues in ranges.ts).
    */
   readonly ranges: Readonly<Record<string, number>>

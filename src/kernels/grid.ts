@@ -64,6 +64,19 @@ export function fp8Format(name: string): Fp8Format {
   }
 }
 
+/**
+ * Octaves above a value's range that floating-point formats keep: a range lets the largest numbers saturate in int8, whose steps it
+ * makes finer (train/calibrate.ts). A format of four or five exponent bits has room for those numbers; its steps are
+ * relative, so that the room costs nothing.
+ */
+export const headroom = (format: Fp8Format): number => (format.exponentBits >= 4 ? 3 : 0)
+
+/** What a real number is multiplied with before it is rounded: any f32 for int8, a power of two for floating point. */
+export function gridScale(grid: Grid | Fp8Format, range: number): number {
+  if (!('exponentBits' in grid)) return Math.fround(grid.max / range)
+  return 2 ** (Math.floor(Math.log2(grid.max / range)) - headroom(grid))
+}
+
 /** Size of a grid descriptor in memory. */
 export const GRID_BYTES = 20
 

@@ -6,8 +6,9 @@ import { codedValues } from '../format/half.js'
 import { encodeModel } from '../format/wd.js'
 import { type Folded, foldConstants, foldGraph } from '../graph/fold.js'
 import { elements } from '../graph/ir.js'
-import { type LayerParams, type LevelTensor, type Model, rangeCode } from '../graph/model.js'
+import type { LayerParams, LevelTensor, Model } from '../graph/model.js'
 import { rangedValues } from '../graph/ranges.js'
+import { Magnitudes } from './calibrate.js'
 import { checkDataSet, type DataSet, slice } from './dataset.js'
 import { accuracy, forEachBatch, installConstants, installWeights } from './evaluate.js'
 import { Feeder } from './feeder.js'
@@ -29,7 +30,7 @@ export interface ExportOptions {
 }
 
 /**
- * The model of a trained network, its nodes renamed canonically (fold.ts). Ranges are the largest |x| seen, with the
+ * The model of a trained network, its nodes renamed canonically (fold.ts). Ranges are chosen for int8 (calibrate.ts), with the
  * quantised constants. The file of a network trained for a budget is within it.
  * @throws WhiteDwarfError E_GRAPH when batch normalisation cannot be folded, E_OPTION, E_DATA, E_ABORTED
  */
@@ -152,7 +153,7 @@ function installModel(
   installWeights(net, { tensors })
 }
 
-/** Largest |x| of every value that needs a range. */
+/** Range codes of every value that needs one. */
 async function measureRanges(
   net: Network,
   feeder: Feeder,
@@ -161,15 +162,19 @@ async function measureRanges(
   turns: Turns,
 ): Promise<Record<string, number>> {
   const ranged = rangedValues(graph)
-  const largest = new Map<string, number>()
+  const seen = new Map<string, { largest: number; readonly magnitudes: Magnitudes }>()
   const measure = (original: string) => {
     const name = values.get(original)
     if (name === undefined || !ranged.has(name)) return
     const n = elements(net.shape(original)) * net.batch
-    largest.set(name, Math.max(largest.get(name) ?? 0, net.mem.kernels.max_abs_f32(net.value(original).value, n)))
+    const { value } = net.value(original)
+    const entry = seen.get(name) ?? { largest: 0, magnitudes: new Magnitudes() }
+    seen.set(name, entry)
+    entry.largest = Math.max(entry.largest, net.mem.kernels.max_abs_f32(value, n))
+    entry.magnitudes.add(net.mem.f32(value, n))
   }
   await forEachBatch(net, feeder, data, () => measure(net.graph.inputs[0].name), turns, measure)
-  return Object.fromEntries([...largest].map(([name, max]) => [name, rangeCode(max)]))
+  return Object.fromEntries([...seen].map(([name, { largest, magnitudes }]) => [name, magnitudes.rangeCode(largest)]))
 }
 
 /**

@@ -7,7 +7,7 @@ import { foldGraph } from '../graph/fold.js'
 import { elements } from '../graph/ir.js'
 import { rangeCode, rangeMax } from '../graph/model.js'
 import { rangedValues } from '../graph/ranges.js'
-import { type Fp8Format, type Grid, gridWords, INT8 } from '../kernels/grid.js'
+import { type Fp8Format, type Grid, gridScale, gridWords } from '../kernels/grid.js'
 import type { Network } from './network.js'
 
 /** Share by which a range shrinks per batch that does not reach it. */
@@ -16,8 +16,7 @@ const FORGET = 0.01
 export class Rounding {
   /** Off: forward passes compute in f32. */
   active = false
-  private readonly grid: number
-  private readonly unit: (max: number) => number
+  private readonly descriptor: number
   /** Value -> the place of its range. */
   private readonly ranges = new Map<string, number>()
   /** A word for each of up to 64 parts: the largest |x| it has seen. As large for any number of them, for checkpoints. */
@@ -26,19 +25,16 @@ export class Rounding {
   /** @throws WhiteDwarfError E_GRAPH when batch normalisation cannot be folded */
   constructor(
     private readonly net: Network,
-    grid: Grid | Fp8Format,
+    private readonly grid: Grid | Fp8Format,
   ) {
     const { mem } = net
     const folded = foldGraph(net.graph)
     const ranged = rangedValues(folded.graph)
     for (const [original, name] of folded.values) if (ranged.has(name)) this.ranges.set(original, mem.words(1))
     for (const p of this.ranges.values()) mem.f32(p, 1)[0] = 0
-    this.grid = mem.bytes(20)
-    mem.u8(this.grid, 20).set(gridWords(grid, false, false))
+    this.descriptor = mem.bytes(20)
+    mem.u8(this.descriptor, 20).set(gridWords(grid, false, false))
     this.slots = mem.words(64)
-    // Scales as the engine has them: any f32 for int8, a power of two for floating point.
-    this.unit =
-      grid === INT8 ? (max) => Math.fround(grid.max / max) : (max) => 2 ** Math.floor(Math.log2(grid.max / max))
   }
 
   /** Rounds the value of this name, if it is one that inference rounds. @param measure whether its range may change */
@@ -59,8 +55,8 @@ export class Rounding {
       }
       part.barrier()
     }
-    const scale = this.unit(rangeMax(rangeCode(mem.f32(range, 1)[0])))
-    kernels.round_f32(x, end - begin, scale, 1 / scale, this.grid)
+    const scale = gridScale(this.grid, rangeMax(rangeCode(mem.f32(range, 1)[0])))
+    kernels.round_f32(x, end - begin, scale, 1 / scale, this.descriptor)
     part.barrier()
   }
 }

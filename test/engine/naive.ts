@@ -44,7 +44,10 @@ export function runNaive(model: Model, image: ArrayLike<number>, grid: Grid | un
   const results = new Map<string, Result>()
   const scaleFor = (max: number) => {
     if (grid === undefined) return 1
-    return grid === INT8 ? fround(INT8.max / max) : 2 ** Math.floor(Math.log2(grid.max / max))
+    if (grid === INT8) return fround(INT8.max / max)
+    // Formats of many exponent bits keep three octaves for what int8 cuts off.
+    const room = grid.minExponent <= -6 ? 3 : 0
+    return 2 ** (Math.floor(Math.log2(grid.max / max)) - room)
   }
   const readers = (name: string) => graph.nodes.filter((n) => n.inputs.includes(name))
   const uses = (name: string) =>

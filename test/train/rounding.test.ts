@@ -39,7 +39,7 @@ describe('rounding', () => {
     for (const name of stored) {
       const got = value(rounded, name)
       const max = rangeMax(rangeCode(got.reduce((a, v) => Math.max(a, Math.abs(v)), 0)))
-      const scale = grid === INT8 ? Math.fround(127 / max) : 2 ** Math.floor(Math.log2(grid.max / max))
+      const scale = grid === INT8 ? Math.fround(127 / max) : 2 ** (Math.floor(Math.log2(grid.max / max)) - 3)
       const fields = { ...grid, lowest: -grid.max, inverseUnit: 1 }
       const on = got.filter((v) => Math.abs(toGrid(v * scale, fields) / scale - v) <= Math.abs(v) * 1e-6)
       expect(on.length, name).toBe(got.length)
