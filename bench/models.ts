@@ -20,23 +20,25 @@ import { type Comparison, compare } from './harness.js'
 /** The repository root, as seen from build/bench. */
 const ROOT = new URL('../../', import.meta.url)
 
-const inRepository = (path: string) => fileURLToPath(new URL(path, ROOT))
+/** A path in the repository, absolute. */
+export const inRepository = (path: string) => fileURLToPath(new URL(path, ROOT))
 
 export const loadMnist = (): Promise<TrainTest> => loadDataSet(inRepository('data/mnist'))
 
 /**
- * From the folder that CIFAR10 in the environment names, or data/cifar10; it does not come with the repository.
+ * The folder that CIFAR10 in the environment names, or data/cifar10; CIFAR-10 does not come with the repository.
  * @throws NotMeasured where it is not there
  */
-export async function loadCifar10(): Promise<TrainTest> {
+export function cifar10Folder(): string {
   const folder = process.env.CIFAR10 ?? inRepository('data/cifar10')
-  if (!existsSync(folder)) {
-    throw new NotMeasured(
-      `there is no ${folder}: put CIFAR-10 there (binary version, https://www.cs.toronto.edu/~kriz/cifar.html), or its path into the environment variable CIFAR10`,
-    )
-  }
-  return loadDataSet(folder)
+  if (existsSync(folder)) return folder
+  throw new NotMeasured(
+    `there is no ${folder}: put CIFAR-10 there (binary version, https://www.cs.toronto.edu/~kriz/cifar.html), or its path into the environment variable CIFAR10`,
+  )
 }
+
+/** @throws NotMeasured, WhiteDwarfError */
+export const loadCifar10 = async (): Promise<TrainTest> => loadDataSet(cifar10Folder())
 
 export const shippedModel = (name: string): Uint8Array => readFileSync(new URL(`models/${name}.wd`, ROOT))
 

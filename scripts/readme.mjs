@@ -1,15 +1,18 @@
-// Writes the tables of claims in README.md from the recorded results, so that no figure there is typed by hand.
+// Writes the tables of claims in README.md and docs/ from the recorded results, so that no figure there is typed by hand.
 //
-//   node scripts/readme.mjs           updates README.md
-//   node scripts/readme.mjs --check   exits with 1 when README.md is not up to date
+//   node scripts/readme.mjs           updates them
+//   node scripts/readme.mjs --check   exits with 1 when one is not up to date
 //
-// A table stands between <!-- claims: NAME NAME ... --> and <!-- /claims -->, one row per name, in that order.
+// A table stands between <!-- claims: NAME NAME ... --> and <!-- /claims -->, one row per name, in that order. Between
+// <!-- rows: NAME --> and <!-- /rows --> stands the table in the details of one claim.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const MARKED = /(<!-- claims: ([a-z0-9 -]+?) -->\n)[\s\S]*?(<!-- \/claims -->)/g
+const ROWS = /(<!-- rows: ([a-z0-9-]+?) -->\n)[\s\S]*?(<!-- \/rows -->)/g
+const FILES = ['README.md', 'docs/compression.md']
 
 function table(names) {
   const rows = names.map((name) => {
@@ -23,6 +26,16 @@ function table(names) {
   })
   const recorded = names.map((name) => join(root, 'bench/results', `${name}.json`)).filter((file) => existsSync(file))
   return `\n${markdownTable([['what', 'measured', 'bar', 'claim'], ...rows])}\n\n${where(recorded)}`
+}
+
+/** The rows in the details of a claim, a column for each of their fields. */
+function rows(name) {
+  const file = join(root, 'bench/results', `${name}.json`)
+  if (!existsSync(file)) return '\nNot measured yet.\n\n'
+  const { details } = JSON.parse(readFileSync(file, 'utf8'))
+  const fields = Object.keys(details.rows[0])
+  const cells = details.rows.map((row) => fields.map((field) => figure(row[field])))
+  return `\n${markdownTable([fields.map(label), ...cells])}\n\n${where([file])}`
 }
 
 /** Columns padded to their widest cell, as the formatter wants them. */
@@ -51,12 +64,16 @@ const figure = (value) => (Number.isInteger(value) ? value.toString().replace(/\
 /** wasmSimd -> wasm simd */
 const label = (name) => name.replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`)
 
-const file = join(root, 'README.md')
-const text = readFileSync(file, 'utf8')
-const rendered = text.replace(MARKED, (_, open, names, close) => `${open}${table(names.split(' '))}${close}`)
-if (!process.argv.includes('--check')) {
-  writeFileSync(file, rendered)
-} else if (rendered !== text) {
-  console.error("README.md does not match bench/results: run 'node scripts/readme.mjs'")
-  process.exitCode = 1
+for (const name of FILES) {
+  const file = join(root, name)
+  const text = readFileSync(file, 'utf8')
+  const rendered = text
+    .replace(MARKED, (_, open, names, close) => `${open}${table(names.split(' '))}${close}`)
+    .replace(ROWS, (_, open, claim, close) => `${open}${rows(claim)}${close}`)
+  if (!process.argv.includes('--check')) {
+    writeFileSync(file, rendered)
+  } else if (rendered !== text) {
+    console.error(`${name} does not match bench/results: run 'node scripts/readme.mjs'`)
+    process.exitCode = 1
+  }
 }

@@ -5,12 +5,14 @@ import { entropyClaims } from './entropy.js'
 import { inferenceClaims } from './inference.js'
 import { kernelClaims } from './kernels.js'
 import { largeClaims } from './large.js'
+import { methodClaims } from './method.js'
 import { packageClaims } from './package.js'
 import { sizeClaims } from './sizes.js'
 import { trainingClaims } from './training.js'
 
 export const claims: readonly Claim[] = [
   ...accuracyClaims,
+  ...methodClaims,
   ...inferenceClaims,
   ...largeClaims,
   ...kernelClaims,
