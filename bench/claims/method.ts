@@ -1,5 +1,6 @@
 /** Coats, folding and signs compared at the same number of bytes: one sweep of the command line. */
 import { spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { cifar10Folder, inRepository } from '../models.js'
 import type { Claim, Detail } from './claim.js'
 
@@ -38,16 +39,19 @@ const table: Claim = {
   async measure(onProgress) {
     const options = Object.entries(RECIPE).flatMap(([name, value]) => [`--${name}`, value])
     // An interrupted measurement goes on where it stopped.
-    const out = ['--out', inRepository('build/method-table.jsonl'), '--workers', 'auto', '--json']
+    const results = inRepository('build/method-table.jsonl')
+    const out = ['--out', results, '--workers', 'auto', '--json']
     const args = ['sweep', '--data', cifar10Folder(), ...options, '--flip', '--normalise', ...out]
-    const results = JSON.parse(await commandLine(args, onProgress)) as SweepResult[]
+    const points = JSON.parse(await commandLine(args, onProgress)) as SweepResult[]
+    // The next one begins afresh.
+    rmSync(results)
     const percent = (share: number) => Number((100 * share).toFixed(2))
     return {
-      value: percent(Math.max(...results.map((r) => r.accuracy))),
+      value: percent(Math.max(...points.map((r) => r.accuracy))),
       details: {
         command: `whitedwarf ${['sweep', '--data', 'CIFAR', ...options, '--flip', '--normalise'].join(' ')}`,
-        mostBytes: Math.max(...results.map((r) => r.bytes)),
-        rows: results.map(
+        mostBytes: Math.max(...points.map((r) => r.bytes)),
+        rows: points.map(
           ({ point, weights, nonZeros, bytes, accuracy, seconds }): Detail => ({
             coats: Number(point.coats),
             folded: point.arch.includes('fold') ? 'yes' : 'no',

@@ -69,7 +69,7 @@ export function fp8Format(name: string): Fp8Format {
  * makes finer (train/calibrate.ts). A format of four or five exponent bits has room for those numbers; its steps are
  * relative, so that the room costs nothing.
  */
-export const headroom = (format: Fp8Format): number => (format.exponentBits >= 4 ? 3 : 0)
+const headroom = (format: Fp8Format): number => (format.exponentBits >= 4 ? 3 : 0)
 
 /** What a real number is multiplied with before it is rounded: any f32 for int8, a power of two for floating point. */
 export function gridScale(grid: Grid | Fp8Format, range: number): number {
