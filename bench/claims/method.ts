@@ -25,7 +25,6 @@ interface SweepResult {
   readonly nonZeros: number
   readonly bytes: number
   readonly accuracy: number
-  readonly seconds: number
 }
 
 const table: Claim = {
@@ -33,7 +32,7 @@ const table: Claim = {
   title:
     'CIFAR-10, ResNet-20 of 8, 16 and 32 channels in 8 kB after 8 epochs: 1, 3 or 7 coats, folded or not, signs seeded or learned; the best of the 12, all test images, int8',
   unit: '%',
-  bar: { op: '>=', value: 65 },
+  bar: { op: '>=', value: 74 },
   also: [{ figure: 'mostBytes', unit: 'bytes', bar: { op: '<=', value: 8000 } }],
   minutes: 90,
   async measure(onProgress) {
@@ -52,7 +51,7 @@ const table: Claim = {
         command: `whitedwarf ${['sweep', '--data', 'CIFAR', ...options, '--flip', '--normalise'].join(' ')}`,
         mostBytes: Math.max(...points.map((r) => r.bytes)),
         rows: points.map(
-          ({ point, weights, nonZeros, bytes, accuracy, seconds }): Detail => ({
+          ({ point, weights, nonZeros, bytes, accuracy }): Detail => ({
             coats: Number(point.coats),
             folded: point.arch.includes('fold') ? 'yes' : 'no',
             signs: point.signs === 'learned' ? 'learned' : 'seeded',
@@ -60,7 +59,6 @@ const table: Claim = {
             density: percent(nonZeros / weights),
             bytes,
             accuracy: percent(accuracy),
-            seconds: Math.round(seconds),
           }),
         ),
       },

@@ -63,7 +63,16 @@ export function largestWithin(
   }
 }
 
-/** How many weights the density of a mask speaks of, and the numbers of them that it may keep. */
+/**
+ * The share of weights that are not zero at which levels say most: all levels as frequent. Denser masks take fewer bytes and leave
+ * less to choose; with one coat and seeded signs, all weights kept is no choice at all.
+ */
+function richestDensity({ coats, signs }: Supermask): number {
+  const levels = coats * (signs === 'learned' ? 2 : 1)
+  return levels / (levels + 1)
+}
+
+/** How many weights the density of a mask speaks of, and the numbers of them that a budget may keep. */
 export function densityRange(
   layers: readonly MaskedLayer[],
   mask: Supermask,
@@ -72,7 +81,9 @@ export function densityRange(
   const count = (state: (frozen: number) => boolean) =>
     bound.reduce((sum, { frozen }) => sum + (frozen?.filter(state).length ?? 0), 0)
   const n = bound.reduce((sum, { scores }) => sum + scores.length, 0)
-  return { n, least: Math.min(n, count((f) => f > 0) + 1), most: n - count((f) => f < 0) }
+  const least = Math.min(n, count((f) => f > 0) + 1)
+  const most = Math.min(n - count((f) => f < 0), Math.ceil(n * richestDensity(mask)))
+  return { n, least, most: Math.max(least, most) }
 }
 
 /** Networks above this many weights are fitted to 0.05 % of the budget instead of to the byte: encoding takes a while. */

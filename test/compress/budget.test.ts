@@ -105,10 +105,20 @@ describe('fitBudget', () => {
     expect(fit.tries).toBeLessThan(25)
   })
 
-  it('keeps every weight of a budget that is large enough, and refuses one that is too small', () => {
+  it.each([
+    [1, 'learned', 2 / 3],
+    [1, 7, 1 / 2],
+    [3, 'learned', 6 / 7],
+    [3, 7, 3 / 4],
+  ] as const)('ends at the richest mask when there is room for more: %i coats, signs %s', (coats, signs, density) => {
+    const { layers, modelWith } = network()
+    const fit = fitBudget(1e6, layers, supermask({ coats, signs, density: 0.05 }), modelWith)
+    expect(fit.density).toBeCloseTo(density, 4)
+  })
+
+  it('refuses a budget that is too small', () => {
     const { layers, modelWith } = network()
     const mask = supermask({ coats: 1, density: 0.05, densities: { fc2: 0.5 } })
-    expect(fitBudget(1e6, layers, { ...mask, coats: 3 }, modelWith).density).toBe(1)
     expect(() => fitBudget(60, layers, mask, modelWith)).toThrow(/a budget of 60 bytes is too small/)
   })
 
@@ -116,7 +126,7 @@ describe('fitBudget', () => {
     const { layers } = network()
     const frozen = Int8Array.from({ length: 64 * 784 }, (_, i) => (i % 4 === 0 ? -1 : i % 10 === 1 ? 1 : 0))
     const some = [{ ...layers[0], frozen }, layers[1]]
-    const mask = supermask({ densities: { fc2: 0.5 } })
+    const mask = supermask({ coats: 3, densities: { fc2: 0.5 } })
     const locked = frozen.filter((f) => f > 0).length
     expect(densityRange(some, mask)).toEqual({ n: 50_176, least: locked + 1, most: 50_176 - 12_544 })
     const [first, second] = levelsAt(some, { ...mask, density: 0.3 })
