@@ -9,17 +9,17 @@
 // Rounding is done by adding and subtracting 2^(23 + exponent - m), whose own last place is the spacing. The addition
 // rounds half to even, the subtraction is exact, so every runtime gets the same bits.
 //
-// A grid travels as a pointer to five 4-byte words:
+// A grid travels as a pointer to six 4-byte words:
 //
-//   | f32 max | f32 lowest | u32 bits of 2^minExp | u32 (23 - m) << 23 | f32 1 / unit |
+//   | f32 max | f32 lowest | u32 bits of 2^minExp | u32 (23 - m) << 23 | f32 1 / unit | f32 1.5 * 2^23 |
 //
 // lowest is -max, or 0 behind a ReLU. unit is the grid's finest spacing: integer lanes hold v / unit, rounded half to
-// even. Word 3 is 0 for "clamp only": for f32 without rounding, and for grids of constant spacing in integer lanes,
-// where the conversion rounds anyway.
+// even. Word 3 is 0 for "clamp only": for f32 without rounding, and for int8 in integer lanes, whose unit is 1 and where
+// the conversion rounds anyway. Word 5 is for toIntegers: a vector constant in the code is put together anew in every
+// iteration of a loop, a loaded one stays in its register.
 
 /** 1.5 * 2^23: adding it to |v| < 2^22 leaves v, rounded half to even, in the low bits. */
 const MAGIC: f32 = 12582912
-const MAGIC_BITS: i32 = 0x4b400000
 
 /** The grid value of four f32. Arguments 2 to 5 are words 0 to 3 of the descriptor, splatted: loops load them once. */
 export function roundToGrid(v: v128, max: v128, lowest: v128, minExp: v128, step: v128, rounds: bool): v128 {
@@ -30,18 +30,19 @@ export function roundToGrid(v: v128, max: v128, lowest: v128, minExp: v128, step
     const rounded = f32x4.sub(f32x4.add(magnitude, magic), magic)
     v = v128.or(rounded, v128.and(v, i32x4.splat(0x80000000)))
   }
-  return f32x4.max(f32x4.min(v, max), lowest)
+  // pmin and pmax are one instruction each; min and max, which would put NaN and the sign of zero right, are eight. Here a
+  // NaN stays NaN, and a zero keeps its sign.
+  return f32x4.pmax(f32x4.pmin(v, max), lowest)
 }
 
-/** Four f32 as integers, rounded half to even. |v| < 2^22. */
-function toIntegers(v: v128): v128 {
-  return i32x4.sub(f32x4.add(v, f32x4.splat(MAGIC)), i32x4.splat(MAGIC_BITS))
+/** Four f32 as integers, rounded half to even. |v| < 2^22. `magic` is word 5 of the descriptor, splatted. */
+export function toIntegers(v: v128, magic: v128): v128 {
+  return i32x4.sub(f32x4.add(v, magic), magic)
 }
 
-/** Four grid values as lanes: in units of the grid for integer lanes, as they are for f32. */
 function asLanes<Out>(v: v128, inverseUnit: v128): v128 {
   if (isFloat<Out>()) return v
-  const n = toIntegers(f32x4.mul(v, inverseUnit))
+  const n = toIntegers(f32x4.mul(v, inverseUnit), f32x4.splat(MAGIC))
   return sizeof<Out>() == 4 ? n : i16x8.narrow_i32x4_s(n, n)
 }
 

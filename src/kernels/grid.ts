@@ -66,7 +66,7 @@ export function fp8Format(name: string): Fp8Format {
 
 /**
  * Octaves above a value's range that floating-point formats keep: a range lets the largest numbers saturate in int8, whose steps it
- * makes finer (train/calibrate.ts). A format of four or five exponent bits has room for those numbers; its steps are
+ * makes finer (format/magnitudes.ts). A format of four or five exponent bits has room for those numbers; its steps are
  * relative, so that the room costs nothing.
  */
 const headroom = (format: Fp8Format): number => (format.exponentBits >= 4 ? 3 : 0)
@@ -78,7 +78,7 @@ export function gridScale(grid: Grid | Fp8Format, range: number): number {
 }
 
 /** Size of a grid descriptor in memory. */
-export const GRID_BYTES = 20
+export const GRID_BYTES = 24
 
 /** Largest integer that the kernels' conversion from f32 to integer lanes reaches. */
 export const MAX_INTEGER = 2 ** 22 - 1
@@ -115,5 +115,6 @@ export function gridWords(
   words.setUint32(8, grid ? (grid.minExponent + 127) << 23 : 0, true)
   words.setUint32(12, rounds ? (23 - (grid as Grid).mantissaBits) << 23 : 0, true)
   words.setFloat32(16, grid ? 1 / gridUnit(grid) : 1, true)
+  words.setFloat32(20, 1.5 * 2 ** 23, true)
   return new Uint8Array(words.buffer)
 }

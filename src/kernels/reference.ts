@@ -3,7 +3,8 @@ import type { WasmExports, WasmInstance } from '../wasm/exports.js'
 import { type KernelModule, Mem } from './row.js'
 import { kernelTable } from './table.js'
 
-export function referenceInstance(module: KernelModule): WasmInstance {
+/** The kernels of some modules over one memory. */
+export function referenceInstance(...modules: readonly KernelModule[]): WasmInstance {
   const memory = new WebAssembly.Memory({ initial: 1 })
   let mem = new Mem(memory.buffer)
   /** Growing a memory replaces its buffer, so the views are made afresh when that happens. */
@@ -11,7 +12,7 @@ export function referenceInstance(module: KernelModule): WasmInstance {
     if (mem.buffer !== memory.buffer) mem = new Mem(memory.buffer)
     return mem
   }
-  const rows = kernelTable.filter((row) => row.module === module)
+  const rows = kernelTable.filter((row) => modules.includes(row.module))
   const exports: WasmExports = Object.fromEntries(
     rows.map((row) => [row.name, (...args: number[]) => row.reference(views(), ...args) ?? 0]),
   )

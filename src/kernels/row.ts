@@ -23,8 +23,8 @@ export class Mem {
   }
 }
 
-/** Which wasm module exports the kernel: `core` runs networks, `train` trains them. */
-export type KernelModule = 'core' | 'train'
+/** Which wasm module exports the kernel: `core` runs networks, `tensor` what networks from elsewhere add, `train` trains. */
+export type KernelModule = 'core' | 'tensor' | 'train'
 
 export interface KernelRow {
   /** Export name, the same in AssemblyScript, TypeScript, tests, benchmarks and docs. */

@@ -5,6 +5,7 @@ import { gemmRows } from './rows/gemm.js'
 import { gemvRows } from './rows/gemv.js'
 import { layoutRows, poolRows } from './rows/layout.js'
 import { requantRows } from './rows/requant.js'
+import { tensorRows } from './rows/tensor.js'
 import { trainRows } from './rows/train.js'
 
 /** Kernels of the training module that the dense baseline of the inference module exports too. */
@@ -30,6 +31,7 @@ export const kernelTable: readonly KernelRow[] = [
   ...layoutRows,
   ...gemvRows,
   ...sharedRows,
+  ...tensorRows,
   ...gemmRows,
   ...trainGatherRows,
   ...trainRows,

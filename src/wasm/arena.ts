@@ -10,6 +10,9 @@ export const ARENA_START = 8192
 /** SIMD kernels may read (never write) this far past a buffer. */
 export const SLACK = 64
 
+/** Addresses are multiples of this, unless another alignment is asked for. */
+export const ALIGNMENT = 64
+
 export class Arena {
   private top = ARENA_START
   private readonly memory: WebAssembly.Memory
@@ -32,7 +35,7 @@ export class Arena {
    * @returns the byte offset, a multiple of `align`
    * @throws WhiteDwarfError E_MEMORY
    */
-  alloc(bytes: number, align = 64): number {
+  alloc(bytes: number, align = ALIGNMENT): number {
     const start = Math.ceil(this.top / align) * align
     this.extendTo(start + bytes)
     return start

@@ -9,11 +9,12 @@ import { passesKnownAnswer } from './known-answer.js'
 
 /** Builds of the inference module, and those of the training module: for one thread, and for a memory that threads share. */
 export type Isa = 'simd' | 'relaxed'
-export type Build = Isa | 'train' | 'train-threads'
+export type Build = Isa | 'tensor' | 'train' | 'train-threads'
 
 const EMBEDDED: Record<Build, () => Promise<{ base64: string }>> = {
   simd: () => import('./embed/simd.js'),
   relaxed: () => import('./embed/relaxed.js'),
+  tensor: () => import('./embed/tensor.js'),
   train: () => import('./embed/train.js'),
   'train-threads': () => import('./embed/train-threads.js'),
 }
@@ -24,12 +25,16 @@ const compiled = new Map<Build, Promise<WebAssembly.Module>>()
 export function compileBuild(build: Build): Promise<WebAssembly.Module> {
   let module = compiled.get(build)
   if (module === undefined) {
-    module = EMBEDDED[build]().then(({ base64 }) => compileBytes(base64ToBytes(base64)))
+    module = compileFresh(build)
     compiled.set(build, module)
     module.catch(() => compiled.delete(build))
   }
   return module
 }
+
+/** The same, compiled anew. */
+export const compileFresh = (build: Build): Promise<WebAssembly.Module> =>
+  EMBEDDED[build]().then(({ base64 }) => compileBytes(base64ToBytes(base64)))
 
 async function compileBytes(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
   if (typeof WebAssembly === 'undefined') {

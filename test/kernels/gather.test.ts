@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { levelDigits, planesOf } from '../../src/kernels/levels.js'
+import { levelDigits, type MaxLevel, planesOf } from '../../src/kernels/levels.js'
 import { builds, check, type Layout, row } from './harness.js'
 
 const MAX_LEVELS = [1, 3, 7] as const
@@ -16,13 +16,15 @@ function levels(layout: Layout, rows: number, cols: number, maxLevel: number, de
 }
 
 /** A row program for the given levels, its columns `stride` bytes apart. */
-function program(layout: Layout, table: readonly number[], cols: number, maxLevel: 1 | 3 | 7, stride: number): number {
+function program(layout: Layout, table: readonly number[], cols: number, maxLevel: MaxLevel, stride: number): number {
   const planes = planesOf(maxLevel)
   const words: number[] = []
   for (let r = 0; r < table.length / cols; r++) {
     for (let plane = planes - 1; plane >= 0; plane--) {
       const lists = [1, -1].map((sign) =>
-        Array.from({ length: cols }, (_, k) => k).filter((k) => levelDigits(table[r * cols + k])[plane] === sign),
+        Array.from({ length: cols }, (_, k) => k).filter(
+          (k) => levelDigits(table[r * cols + k], planes)[plane] === sign,
+        ),
       )
       words.push(lists[0].length, lists[1].length, ...lists.flat().map((k) => k * stride))
     }
@@ -90,7 +92,7 @@ describe.each(builds('core'))('gather kernels, $build build', (module) => {
 
   it('program_from_levels equals its reference and keeps its maxima', () => {
     let seed = 900
-    for (const maxLevel of MAX_LEVELS) {
+    for (const maxLevel of [...MAX_LEVELS, 127] as const) {
       for (const [rows, cols] of [
         [1, 1],
         [4, 7],
@@ -104,7 +106,7 @@ describe.each(builds('core'))('gather kernels, $build build', (module) => {
             const offsets = layout.u32(Array.from({ length: cols }, (_, k) => k * 24 + 8))
             const ctx = layout.u32([planes, offsets, 0, 0, 0, 0])
             const pairs = layout.reserve(8 * cols)
-            const digits = table.reduce((sum, l) => sum + levelDigits(l).filter((d) => d !== 0).length, 0)
+            const digits = table.reduce((sum, l) => sum + levelDigits(l, planes).filter((d) => d !== 0).length, 0)
             const out = layout.reserve(rows * planes * 8 + digits * 4 + 4)
             const end = out + rows * planes * 8 + digits * 4
             return {
@@ -122,9 +124,19 @@ describe.each(builds('core'))('gather kernels, $build build', (module) => {
 })
 
 describe('levelDigits', () => {
-  it('sums to the level for every level', () => {
-    for (let level = -7; level <= 7; level++) {
-      expect(levelDigits(level).reduce((sum, d, plane) => sum + d * 2 ** plane, 0)).toBe(level)
+  it.each([1, 3, 7, 127] as const)('sums to the level for every level up to %i', (maxLevel) => {
+    const planes = planesOf(maxLevel)
+    for (let level = -maxLevel; level <= maxLevel; level++) {
+      const digits = levelDigits(level, planes)
+      expect(digits.length).toBe(planes)
+      expect(digits.reduce((sum, d, plane) => sum + d * 2 ** plane, 0)).toBe(level)
+    }
+  })
+
+  it('has no two neighbouring digits, hence four at most, in eight planes', () => {
+    for (let level = -127; level <= 127; level++) {
+      const digits = levelDigits(level, 8).map(Math.abs)
+      expect(digits.slice(1).every((d, i) => d + digits[i] < 2)).toBe(true)
     }
   })
 })

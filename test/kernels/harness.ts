@@ -19,6 +19,7 @@ export interface BuiltModule {
 
 const BUILDS: Record<KernelModule, readonly string[]> = {
   core: ['simd', 'relaxed', 'debug'],
+  tensor: ['tensor', 'tensor-debug'],
   train: ['train', 'train-threads', 'train-debug'],
 }
 

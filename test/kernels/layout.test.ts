@@ -19,6 +19,11 @@ const WINDOWS: Window[] = [
   { size: [8, 8], kernel: [8, 8], stride: [1, 1], pad: [0, 0, 0, 0] },
   { size: [7, 10], kernel: [1, 1], stride: [2, 3], pad: [0, 0, 0, 0] },
   { size: [1, 1], kernel: [1, 1], stride: [3, 3], pad: [0, 0, 0, 0] },
+  { size: [6, 40], kernel: [3, 3], stride: [2, 2], pad: [1, 1, 1, 1] },
+  { size: [5, 21], kernel: [3, 3], stride: [1, 1], pad: [1, 1, 1, 1] },
+  { size: [6, 33], kernel: [1, 1], stride: [2, 2], pad: [0, 0, 0, 0] },
+  { size: [7, 19], kernel: [2, 4], stride: [3, 2], pad: [0, 3, 0, 2] },
+  { size: [4, 29], kernel: [2, 3], stride: [2, 3], pad: [0, 1, 0, 1] },
 ]
 
 describe.each(builds('core'))('pooling and layout, $build build', (module) => {
@@ -54,6 +59,7 @@ describe.each(builds('core'))('pooling and layout, $build build', (module) => {
         [1, 1, 1],
         [3, 4, 5],
         [2, 7, 8],
+        [2, 5, 37],
       ]) {
         for (const step of [1, 8]) {
           check(module, row(`flatten_${bits}`), seed++, (layout) => {
@@ -76,20 +82,38 @@ describe.each(builds('core'))('pooling and layout, $build build', (module) => {
             return { args: [x, plane, pitch, height, width, y, yPlane, yPitch, yHeight, yWidth] }
           })
         }
-        for (const [sy, sx] of [
-          [2, 2],
-          [1, 2],
-          [3, 1],
-          [4, 3],
+        for (const [sy, sx, py, px] of [
+          [2, 2, 2, 2],
+          [1, 2, 1, 2],
+          [3, 1, 3, 1],
+          [4, 3, 4, 3],
+          [2, 2, 1, 1],
+          [3, 2, 2, 1],
         ]) {
           check(module, row(`phases_${bits}`), seed++, (layout) => {
             const pitch = width + 1
             const [yHeight, yWidth] = [Math.ceil(height / sy) + 1, Math.ceil(width / sx) + 1]
             const yPlane = yHeight * yWidth + 2
             const x = layout.lanes('i32', channels * height * pitch, 1e6)
-            const y = layout.reserve(channels * sy * sx * yPlane * 4)
+            const y = layout.reserve(channels * py * px * yPlane * 4)
             return {
-              args: [x, height * pitch, pitch, channels, height, width, y, yPlane, yWidth, yHeight, yWidth, sy, sx],
+              args: [
+                x,
+                height * pitch,
+                pitch,
+                channels,
+                height,
+                width,
+                y,
+                yPlane,
+                yWidth,
+                yHeight,
+                yWidth,
+                sy,
+                sx,
+                py,
+                px,
+              ],
             }
           })
         }

@@ -48,17 +48,12 @@ function shiftByte(): void {
   code = (code << 8) | byte
 }
 
-/** One decision; `one` is the probability of a 1 in 1/65536, 1..65535. */
+/** One decision; `one` is the probability of a 1 in 1/65536, 1..65535. Without a branch on the bit, which nothing can predict. */
 export function decodeBit(one: u32): i32 {
   const bound = (range >>> 16) * one
-  let bit = 0
-  if (code < bound) {
-    range = bound
-    bit = 1
-  } else {
-    code -= bound
-    range -= bound
-  }
+  const bit = code < bound
+  code -= select<u32>(0, bound, bit)
+  range = select<u32>(bound, range - bound, bit)
   while (range < 0x1000000) shiftByte()
-  return bit
+  return bit as i32
 }

@@ -24,7 +24,7 @@ export function confidence(state: usize, slot: u32): i32 {
 export function learned(state: usize, slot: u32, bit: i32): u32 {
   const n = slot & LIMIT
   const p = (slot >>> 10) as i32
-  const error = (bit ? 4194303 : 0) - p
+  const error = (-bit & 4194303) - p
   const rate = load<u32>(state + (n << 2), RATES) & 65535
   const moved = (p + (((error as i64) * (rate as i64)) >> 16)) as i32
   return ((moved as u32) << 10) | (n < LIMIT ? n + 1 : n)

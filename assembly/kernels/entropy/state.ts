@@ -10,7 +10,8 @@
 //   6280     mixer weights  i32
 //   6464     stretch        4096 i16
 //   14656    squash         4096 u16
-//   22848    column counts  u32 per column, sign words u16 per column, sign states u16 per column, row of levels i8 per
+//   22848    tree slots     128 u32, magnitudes of 8-bit levels
+//   23360    column counts  u32 per column, sign words u16 per column, sign states u16 per column, row of levels i8 per
 //            column, row counts u32 per row, producer counts u32 per row, pairs (u32 column, i32 level) per column;
 //            the numbers of columns and rows are the largest of the file, each rounded up to a multiple of 8
 //
@@ -45,7 +46,8 @@ export const SLOTS: usize = 4744
 export const WEIGHTS: usize = 6280
 export const STRETCH: usize = 6464
 export const SQUASH: usize = 14656
-const ARRAYS: usize = 22848
+export const TREE_SLOTS: usize = 22848
+const ARRAYS: usize = 23360
 
 function columns(state: usize): usize {
   return ((load<u32>(state, MAX_COLS) + 7) & ~7) as usize

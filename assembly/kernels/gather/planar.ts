@@ -50,9 +50,18 @@ class Tile7 {
   b: i16 = 0
   c: i8 = 0
 }
+class Tile8 {
+  a: i64 = 0
+}
 
-/** Widest tile: seven accumulators are the most that V8 of Node 20 keeps in its 15 usable registers beside the loads. */
-const MAX_TILE: i32 = 7
+// Engines without relaxed SIMD are older ones: seven accumulators are the most that V8 of Node 20 keeps in its 15 usable
+// registers beside the loads. Later ones add straight from memory, and may join neighbouring vectors into one of 256 bits:
+// eight accumulators, and widths in pairs.
+
+/** Widest tile. */
+const MAX_TILE: i32 = ASC_FEATURE_RELAXED_SIMD ? 8 : 7
+/** Tiles differ by so many vectors. */
+const GRAIN: i32 = ASC_FEATURE_RELAXED_SIMD ? 2 : 1
 
 function gatherTile<Lane, T>(program: usize, rows: i32, planes: i32, x: usize, y: usize, yStride: usize): void {
   for (let r = 0; r < rows; r++) {
@@ -63,6 +72,7 @@ function gatherTile<Lane, T>(program: usize, rows: i32, planes: i32, x: usize, y
     let a4 = a0
     let a5 = a0
     let a6 = a0
+    let a7 = a0
     for (let plane = planes; ; ) {
       const plus = load<u32>(program) as usize
       const minus = load<u32>(program, 4) as usize
@@ -77,6 +87,7 @@ function gatherTile<Lane, T>(program: usize, rows: i32, planes: i32, x: usize, y
         if (offsetof<T>() > 4) a4 = v128.add<Lane>(a4, v128.load(s, 64))
         if (offsetof<T>() > 5) a5 = v128.add<Lane>(a5, v128.load(s, 80))
         if (offsetof<T>() > 6) a6 = v128.add<Lane>(a6, v128.load(s, 96))
+        if (offsetof<T>() > 7) a7 = v128.add<Lane>(a7, v128.load(s, 112))
       }
       end = program + (minus << 2)
       for (; program < end; program += 4) {
@@ -88,6 +99,7 @@ function gatherTile<Lane, T>(program: usize, rows: i32, planes: i32, x: usize, y
         if (offsetof<T>() > 4) a4 = v128.sub<Lane>(a4, v128.load(s, 64))
         if (offsetof<T>() > 5) a5 = v128.sub<Lane>(a5, v128.load(s, 80))
         if (offsetof<T>() > 6) a6 = v128.sub<Lane>(a6, v128.load(s, 96))
+        if (offsetof<T>() > 7) a7 = v128.sub<Lane>(a7, v128.load(s, 112))
       }
       if (--plane == 0) break
       a0 = v128.add<Lane>(a0, a0)
@@ -97,6 +109,7 @@ function gatherTile<Lane, T>(program: usize, rows: i32, planes: i32, x: usize, y
       if (offsetof<T>() > 4) a4 = v128.add<Lane>(a4, a4)
       if (offsetof<T>() > 5) a5 = v128.add<Lane>(a5, a5)
       if (offsetof<T>() > 6) a6 = v128.add<Lane>(a6, a6)
+      if (offsetof<T>() > 7) a7 = v128.add<Lane>(a7, a7)
     }
     v128.store(y, a0)
     if (offsetof<T>() > 1) v128.store(y, a1, 16)
@@ -105,22 +118,24 @@ function gatherTile<Lane, T>(program: usize, rows: i32, planes: i32, x: usize, y
     if (offsetof<T>() > 4) v128.store(y, a4, 64)
     if (offsetof<T>() > 5) v128.store(y, a5, 80)
     if (offsetof<T>() > 6) v128.store(y, a6, 96)
+    if (offsetof<T>() > 7) v128.store(y, a7, 112)
     y += yStride
   }
 }
 
 /**
  * Covers `vectors` by tiles of nearly equal width: the fewest tiles, and no narrow one left over (25 vectors are
- * 5 x 5 rather than 3 x 7 + 4).
+ * 7 + 6 + 6 + 6 rather than 3 x 7 + 4).
  */
 function gather<Lane>(program: usize, rows: i32, planes: i32, x: usize, y: usize, yStride: usize, vectors: i32): void {
   assert(planes > 0)
   if (rows <= 0 || vectors <= 0) return
   const tiles = (vectors + MAX_TILE - 1) / MAX_TILE
-  const width = vectors / tiles
-  const wider = vectors % tiles
+  const width = vectors / GRAIN / tiles
+  const wider = (vectors / GRAIN) % tiles
   for (let t = 0; t < tiles; t++) {
-    const n = t < wider ? width + 1 : width
+    let n = (t < wider ? width + 1 : width) * GRAIN
+    if (t == tiles - 1) n += vectors % GRAIN
     switch (n) {
       case 1:
         gatherTile<Lane, Tile1>(program, rows, planes, x, y, yStride)
@@ -140,8 +155,12 @@ function gather<Lane>(program: usize, rows: i32, planes: i32, x: usize, y: usize
       case 6:
         gatherTile<Lane, Tile6>(program, rows, planes, x, y, yStride)
         break
-      default:
+      case 7:
         gatherTile<Lane, Tile7>(program, rows, planes, x, y, yStride)
+        break
+      default:
+        // Not compiled where it is never used.
+        if (MAX_TILE == 8) gatherTile<Lane, Tile8>(program, rows, planes, x, y, yStride)
     }
     x += (n as usize) << 4
     y += (n as usize) << 4

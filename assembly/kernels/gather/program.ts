@@ -5,11 +5,16 @@
 //   |level|   1    2    3      4    5      6      7
 //   digits   +1   +2   +2+1   +4   +4+1   +4+2   +8-1      planes: 1 for INT2, 2 for INT3, 4 for INT4
 //
-// (7 as 8 - 1 takes two additions instead of three). A negative level negates its digits. For each plane from the
+// (7 as 8 - 1 takes two additions instead of three). 8-bit levels have eight planes, and digits in non-adjacent form: no two
+// neighbours are both non-zero, as few as there can be. A negative level negates its digits. For each plane from the
 // top: u32 plus count, u32 minus count, then the byte offsets of the columns whose digit is +1, then those of -1.
 
 /** Digit of |level| at plane p: +1, 0 or -1. */
-function digit(magnitude: i32, plane: i32): i32 {
+function digit(magnitude: i32, plane: i32, planes: i32): i32 {
+  if (planes > 4) {
+    const triple = 3 * magnitude
+    return ((((triple & ~magnitude) >> (plane + 1)) & 1) as i32) - (((magnitude & ~triple) >> (plane + 1)) & 1)
+  }
   if (magnitude == 7) return plane == 3 ? 1 : plane == 0 ? -1 : 0
   return (magnitude >> plane) & 1
 }
@@ -38,7 +43,7 @@ export function emitRow(pairs: usize, count: i32, ctx: usize, out: usize): usize
       const begin = out
       for (let q = pairs; q < pairsEnd; q += 8) {
         const level = load<i32>(q, 4)
-        const d = level < 0 ? -digit(-level, plane) : digit(level, plane)
+        const d = level < 0 ? -digit(-level, plane, planes) : digit(level, plane, planes)
         // Stored always, kept only if it belongs: no branch to mispredict.
         store<u32>(out, load<u32>(offsets + ((load<u32>(q) as usize) << 2)))
         out += (d == sign ? 4 : 0) as usize

@@ -3,13 +3,17 @@
 // flatten   planes -> vector:  y[((c * height + i) * width + j) * yStep] = x[c, i, j]
 //           yStep 1 makes a plain vector; yStep = batch lanes puts one image's features into one lane of each row.
 // phases    planes -> planes:  y[c, py, px, i, j] = x[c, i * strideY + py, j * strideX + px]
-//           splits each plane into strideY * strideX phase planes, so that a strided convolution becomes gathers of
-//           unit stride: weight (u, v) reads phase (u mod strideY, v mod strideX) at (u / strideY, v / strideX).
+//           splits each plane into phasesY * phasesX phase planes, so that a strided convolution becomes gathers of
+//           unit stride: weight (u, v) reads phase (u mod strideY, v mod strideX) at (u / strideY, v / strideX). There are
+//           as many phases as the stride, or fewer: a 1 x 1 kernel needs one.
 //           x points at the first pixel of the padded plane; positions at or beyond height x width are written as zero.
 // transpose planes -> planes:  y[i * width + j, r, s] = x[r * yWidth + s, i, j]
 //           swaps channels and pixels: x has yHeight * yWidth channels of height x width pixels, y the reverse.
 //
-// Pitches, planes and steps count elements. Contract: natural alignment. Exact: copies.
+// Pitches, planes and steps count elements. Contract: natural alignment; phases reads whole vectors and may pass the end of
+// a row by 28 bytes. Exact: copies.
+
+import { evenLanes } from '../../lib/lanes'
 
 function flatten<T>(
   x: usize,
@@ -33,6 +37,23 @@ function flatten<T>(
   }
 }
 
+/** Every `stride`-th of the numbers at `from`; vectors where the stride allows, the last one wherever it begins. */
+function pick<T>(from: usize, stride: i32, to: usize, count: i32): void {
+  const lanes = (16 / sizeof<T>()) as i32
+  if (stride > 2 || count < lanes) {
+    for (let j = 0; j < count; j++) {
+      store<T>(to + (j as usize) * sizeof<T>(), load<T>(from + ((j * stride) as usize) * sizeof<T>()))
+    }
+    return
+  }
+  for (let j = 0; j < count; j += lanes) {
+    const k = (min(j, count - lanes) as usize) * sizeof<T>()
+    const p = from + k * (stride as usize)
+    const a = v128.load(p)
+    v128.store(to + k, stride == 1 ? a : evenLanes<T>(a, v128.load(p, 16)))
+  }
+}
+
 function phases<T>(
   x: usize,
   xPlane: i32,
@@ -47,20 +68,20 @@ function phases<T>(
   yWidth: i32,
   strideY: i32,
   strideX: i32,
+  phasesY: i32,
+  phasesX: i32,
 ): void {
   for (let c = 0; c < channels; c++) {
-    for (let py = 0; py < strideY; py++) {
-      for (let px = 0; px < strideX; px++) {
+    for (let py = 0; py < phasesY; py++) {
+      for (let px = 0; px < phasesX; px++) {
+        const inside = min(yWidth, (width - px + strideX - 1) / strideX)
         for (let i = 0; i < yHeight; i++) {
           const row = i * strideY + py
           const from = x + ((c * xPlane + row * xPitch + px) as usize) * sizeof<T>()
           const to = y + ((i * yPitch) as usize) * sizeof<T>()
-          const inside = row < height ? min(yWidth, (width - px + strideX - 1) / strideX) : 0
-          let j = 0
-          for (; j < inside; j++) {
-            store<T>(to + (j as usize) * sizeof<T>(), load<T>(from + ((j * strideX) as usize) * sizeof<T>()))
-          }
-          for (; j < yWidth; j++) store<T>(to + (j as usize) * sizeof<T>(), 0 as T)
+          const count = row < height ? inside : 0
+          if (count > 0) pick<T>(from, strideX, to, count)
+          for (let j = count; j < yWidth; j++) store<T>(to + (j as usize) * sizeof<T>(), 0 as T)
         }
         y += (yPlane as usize) * sizeof<T>()
       }
@@ -135,8 +156,26 @@ export function phases_16(
   yWidth: i32,
   strideY: i32,
   strideX: i32,
+  phasesY: i32,
+  phasesX: i32,
 ): void {
-  phases<u16>(x, xPlane, xPitch, channels, height, width, y, yPlane, yPitch, yHeight, yWidth, strideY, strideX)
+  phases<u16>(
+    x,
+    xPlane,
+    xPitch,
+    channels,
+    height,
+    width,
+    y,
+    yPlane,
+    yPitch,
+    yHeight,
+    yWidth,
+    strideY,
+    strideX,
+    phasesY,
+    phasesX,
+  )
 }
 
 export function phases_32(
@@ -153,8 +192,26 @@ export function phases_32(
   yWidth: i32,
   strideY: i32,
   strideX: i32,
+  phasesY: i32,
+  phasesX: i32,
 ): void {
-  phases<u32>(x, xPlane, xPitch, channels, height, width, y, yPlane, yPitch, yHeight, yWidth, strideY, strideX)
+  phases<u32>(
+    x,
+    xPlane,
+    xPitch,
+    channels,
+    height,
+    width,
+    y,
+    yPlane,
+    yPitch,
+    yHeight,
+    yWidth,
+    strideY,
+    strideX,
+    phasesY,
+    phasesX,
+  )
 }
 
 export function transpose_16(

@@ -8,24 +8,49 @@
 //
 //   | channels | height | width | outHeight | outWidth | kernelY | kernelX | strideY | strideX | padTop | padLeft |
 //
-// Contract: natural alignment; the 2 x 2 path with horizontal stride 2 reads whole vectors and may pass the end of a row by 28 bytes.
+// Contract: natural alignment; y overlaps nothing that is read; vectors are read whole and may pass the end of a row by 28
+// bytes.
 // Exact: max is exact in every lane; the mean is f32(sum) * unit / f32(count), sums in i32 or in f32 row by row, rounded
 // to the grid (lib/grid.ts).
 
 import { roundToGrid, storeFirst, storeSome } from '../../lib/grid'
+import { evenLanes, oddLanes } from '../../lib/lanes'
 
-function maxPair<Lane>(top: usize, bottom: usize): v128 {
-  return v128.max<Lane>(v128.load(top), v128.load(bottom))
+/** 2 x 2 windows that step by 2 from the image's left edge. */
+function maxHalves<Lane>(top: usize, bottom: usize, out: usize, outWidth: i32): void {
+  const lanes = (16 / sizeof<Lane>()) as i32
+  for (let j = 0; j < outWidth; j += lanes) {
+    const k = (j as usize) * 2 * sizeof<Lane>()
+    const a = v128.max<Lane>(v128.load(top + k), v128.load(bottom + k))
+    const b = v128.max<Lane>(v128.load(top + k, 16), v128.load(bottom + k, 16))
+    const v = v128.max<Lane>(evenLanes<Lane>(a, b), oddLanes<Lane>(a, b))
+    const at = out + (j as usize) * sizeof<Lane>()
+    if (outWidth - j >= lanes) v128.store(at, v)
+    else storeFirst<Lane>(at, v, outWidth - j)
+  }
 }
 
-/** Lanes 0, 2, 4, ... of the 2 * lanes values of a and b against lanes 1, 3, 5, ... */
-function maxNeighbours<Lane>(a: v128, b: v128): v128 {
-  if (sizeof<Lane>() == 2) {
-    const even = v128.shuffle<i16>(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
-    const odd = v128.shuffle<i16>(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
-    return v128.max<Lane>(even, odd)
+/**
+ * Outputs of windows that lie inside the image from left to right, a vector at a time, the last vector wherever it begins.
+ * x points at the first window's first number, rows are the window's rows inside the image. strideX is 1 or 2, count >= lanes.
+ */
+function maxInside<Lane>(x: usize, pitch: usize, rows: i32, kernelX: i32, strideX: i32, out: usize, count: i32): void {
+  const lanes = (16 / sizeof<Lane>()) as i32
+  for (let j = 0; j < count; j += lanes) {
+    const k = (min(j, count - lanes) as usize) * sizeof<Lane>()
+    let row = x + k * (strideX as usize)
+    let best = v128.splat<Lane>(0 as Lane)
+    for (let u = 0; u < rows; u++) {
+      for (let v = 0; v < kernelX; v++) {
+        const p = row + (v as usize) * sizeof<Lane>()
+        const a = v128.load(p)
+        const w = strideX == 1 ? a : evenLanes<Lane>(a, v128.load(p, 16))
+        best = u + v == 0 ? w : v128.max<Lane>(best, w)
+      }
+      row += pitch
+    }
+    v128.store(out + k, best)
   }
-  return v128.max<Lane>(v128.shuffle<i32>(a, b, 0, 2, 4, 6), v128.shuffle<i32>(a, b, 1, 3, 5, 7))
 }
 
 function maxPool<Lane>(x: usize, xPlane: i32, xPitch: i32, y: usize, yPlane: i32, yPitch: i32, shape: usize): void {
@@ -47,41 +72,37 @@ function maxPool<Lane>(x: usize, xPlane: i32, xPitch: i32, y: usize, yPlane: i32
     padTop == 0 &&
     padLeft == 0 &&
     (outHeight - 1) * strideY + 2 <= height
-  // A 1 x 1 window only picks pixels, as on the shortcuts of residual networks: several times as fast without window loops.
-  const picking = kernelY == 1 && kernelX == 1
   const lanes = (16 / sizeof<Lane>()) as i32
+  // Outputs first <= j < end have windows that lie inside from left to right.
+  let first = (padLeft + strideX - 1) / strideX
+  let end = min(outWidth, (width + padLeft - kernelX + strideX) / strideX)
+  if (strideX > 2 || end - first < lanes) first = end = outWidth
   for (let c = 0; c < channels; c++) {
     for (let i = 0; i < outHeight; i++) {
       const out = y + ((c * yPlane + i * yPitch) as usize) * sizeof<Lane>()
       if (halving) {
-        let j = 0
         const top = x + ((c * xPlane + i * strideY * xPitch) as usize) * sizeof<Lane>()
-        const bottom = top + (xPitch as usize) * sizeof<Lane>()
-        for (; j < outWidth; j += lanes) {
-          const k = (j as usize) * 2 * sizeof<Lane>()
-          const a = maxPair<Lane>(top + k, bottom + k)
-          const b = maxPair<Lane>(top + k + 16, bottom + k + 16)
-          const v = maxNeighbours<Lane>(a, b)
-          const at = out + (j as usize) * sizeof<Lane>()
-          if (outWidth - j >= lanes) v128.store(at, v)
-          else storeFirst<Lane>(at, v, outWidth - j)
-        }
-        continue
-      }
-      if (picking) {
-        let from = x + ((c * xPlane + i * strideY * xPitch) as usize) * sizeof<Lane>()
-        for (let j = 0; j < outWidth; j++) {
-          store<Lane>(out + (j as usize) * sizeof<Lane>(), load<Lane>(from))
-          from += (strideX as usize) * sizeof<Lane>()
-        }
+        maxHalves<Lane>(top, top + (xPitch as usize) * sizeof<Lane>(), out, outWidth)
         continue
       }
       const uBegin = max(0, padTop - i * strideY)
       const uEnd = min(kernelY, height + padTop - i * strideY)
-      for (let j = 0; j < outWidth; j++) {
+      const row = c * xPlane + (i * strideY - padTop) * xPitch - padLeft
+      if (first < end) {
+        maxInside<Lane>(
+          x + ((row + uBegin * xPitch + first * strideX) as usize) * sizeof<Lane>(),
+          (xPitch as usize) * sizeof<Lane>(),
+          uEnd - uBegin,
+          kernelX,
+          strideX,
+          out + (first as usize) * sizeof<Lane>(),
+          end - first,
+        )
+      }
+      for (let j = first > 0 ? 0 : end; j < outWidth; j = j + 1 == first ? end : j + 1) {
         const vBegin = max(0, padLeft - j * strideX)
         const vEnd = min(kernelX, width + padLeft - j * strideX)
-        const corner = c * xPlane + (i * strideY - padTop) * xPitch + j * strideX - padLeft
+        const corner = row + j * strideX
         let best = load<Lane>(x + ((corner + uBegin * xPitch + vBegin) as usize) * sizeof<Lane>())
         for (let u = uBegin; u < uEnd; u++) {
           for (let v = vBegin; v < vEnd; v++) {

@@ -75,7 +75,7 @@ export function emitRow(mem: Mem, nonzeros: readonly (readonly [number, number])
     for (const sign of [1, -1]) {
       const begin = p
       for (const [column, level] of nonzeros) {
-        if (levelDigits(level)[plane] === sign) mem.u32[p++] = mem.u32[offsets + column]
+        if (levelDigits(level, planes)[plane] === sign) mem.u32[p++] = mem.u32[offsets + column]
       }
       mem.u32[header + (sign === 1 ? 0 : 1)] = p - begin
     }

@@ -46,7 +46,10 @@ export function toGrid(v: number, grid: GridFields): number {
     const magnitude = roundHalfEven(Math.abs(v) / spacing) * spacing
     v = v < 0 || Object.is(v, -0) ? -magnitude : magnitude
   }
-  return Math.max(Math.min(v, grid.max), grid.lowest)
+  // Math.min and Math.max would lose the sign of zero.
+  if (v > grid.max) return grid.max
+  if (v < grid.lowest) return grid.lowest
+  return v
 }
 
 /** Stores a grid value as a lane: an integer in units of the grid, rounded half to even, or the f32 itself. */

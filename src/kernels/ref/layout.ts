@@ -45,16 +45,18 @@ export const phases =
     yWidth: number,
     strideY: number,
     strideX: number,
+    phasesY: number,
+    phasesX: number,
   ) => {
     const view = bytes === 2 ? mem.u16 : mem.u32
     for (let c = 0; c < channels; c++) {
-      for (let phase = 0; phase < strideY * strideX; phase++) {
+      for (let phase = 0; phase < phasesY * phasesX; phase++) {
         for (let i = 0; i < yHeight; i++) {
           for (let j = 0; j < yWidth; j++) {
-            const row = i * strideY + Math.floor(phase / strideX)
-            const column = j * strideX + (phase % strideX)
+            const row = i * strideY + Math.floor(phase / phasesX)
+            const column = j * strideX + (phase % phasesX)
             const inside = row < height && column < width
-            const out = at(y, bytes) + (c * strideY * strideX + phase) * yPlane + i * yPitch + j
+            const out = at(y, bytes) + (c * phasesY * phasesX + phase) * yPlane + i * yPitch + j
             view[out] = inside ? view[at(x, bytes) + c * xPlane + row * xPitch + column] : 0
           }
         }

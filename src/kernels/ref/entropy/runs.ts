@@ -7,11 +7,13 @@
  * them adaptive. n = 12 stands for 4095 zeros that no level follows, and takes one raw 0 bit, so that even an empty
  * tensor costs something. |level| is unary, up to the largest; the sign is a raw bit (1: negative), absent when signs are seeded. The last
  * run of a tensor, if it reaches the end, is not followed by a level.
+ *
+ * |level| of 8-bit levels is seven bits from the highest, a tree of adaptive decisions. No encoder writes 0, which reads as 1.
  */
 import type { Mem } from '../../row.js'
 import type { BitCoder } from './coder.js'
 import { EVEN_SLOT, learned } from './slots.js'
-import { RUN_SLOTS, WORD } from './state.js'
+import { RUN_SLOTS, TREE_SLOTS, WORD } from './state.js'
 
 const LONG = 12
 const LONG_RUN = 4095
@@ -19,18 +21,24 @@ const LONG_RUN = 4095
 const MANTISSA = 12
 const MAGNITUDE = MANTISSA + 8 * 12
 const SLOT_COUNT = MAGNITUDE + 6
+/** Levels up to this are unary. */
+const UNARY = 7
 /** Probabilities stay this far from 0 and 65536. */
 const MARGIN = 64
 
 export function beginRuns(mem: Mem, state: number): void {
   for (let i = 0; i < SLOT_COUNT; i++) mem.u32[((state + RUN_SLOTS) >> 2) + i] = EVEN_SLOT
+  mem.u32.fill(EVEN_SLOT, (state + TREE_SLOTS) >> 2, ((state + TREE_SLOTS) >> 2) + 128)
   mem.u32[(state + WORD.pending) >> 2] = 0
   mem.u32[(state + WORD.run) >> 2] = 0
   mem.u32[(state + WORD.follows) >> 2] = 0
 }
 
 function adaptive(coder: BitCoder, mem: Mem, state: number, index: number, bit: number): number {
-  const at = ((state + RUN_SLOTS) >> 2) + index
+  return decide(coder, mem, state, ((state + RUN_SLOTS) >> 2) + index, bit)
+}
+
+function decide(coder: BitCoder, mem: Mem, state: number, at: number, bit: number): number {
   const slot = mem.u32[at]
   const coded = coder.bit(Math.min(65536 - MARGIN, Math.max(MARGIN, slot >>> 16)), bit)
   mem.u32[at] = learned(mem, state, slot, coded)
@@ -55,9 +63,17 @@ function codeRun(coder: BitCoder, mem: Mem, state: number, run: number): number 
 }
 
 function codeMagnitude(coder: BitCoder, mem: Mem, state: number, magnitude: number, maxLevel: number): number {
+  if (maxLevel > UNARY) return codeTree(coder, mem, state, magnitude)
   let m = 1
   while (m < maxLevel && adaptive(coder, mem, state, MAGNITUDE + m - 1, m < magnitude ? 1 : 0)) m++
   return m
+}
+
+function codeTree(coder: BitCoder, mem: Mem, state: number, magnitude: number): number {
+  let v = 1
+  for (let i = 6; i >= 0; i--)
+    v = v * 2 + decide(coder, mem, state, ((state + TREE_SLOTS) >> 2) + v, (magnitude >> i) & 1)
+  return Math.max(1, v - 128)
 }
 
 function codeLevel(coder: BitCoder, mem: Mem, state: number, level: number): number {

@@ -11,7 +11,8 @@
  *   6280     mixer weights      WEIGHTS i32, context mode
  *   6464     stretch            4096 i16
  *   14656    squash             4096 u16
- *   22848    arrays with an entry per column, then per row: see arraysOf
+ *   22848    tree slots         128 u32, runs mode: magnitudes of 8-bit levels
+ *   23360    arrays with an entry per column, then per row: see arraysOf
  */
 export const WORD = {
   /** Coder: width of the interval, offset in it, next byte to read (pointer), end of the stream (pointer). */
@@ -56,7 +57,8 @@ export const SLOTS = 4744
 export const WEIGHTS = 6280
 export const STRETCH = 6464
 export const SQUASH = 14656
-const ARRAYS = 22848
+export const TREE_SLOTS = 22848
+const ARRAYS = 23360
 
 /** Pointers to the arrays that follow the fixed part. */
 export function arraysOf(state: number, maxCols: number, maxRows: number) {
