@@ -2,6 +2,7 @@
 export type { Section } from './format/frame.js'
 export { codedValues, floatToHalf, halfToFloat, quantiseHalf, quantiseUniform } from './format/half.js'
 export type { Mode, TensorHeader } from './format/header.js'
+export { readSafetensors, type SafeTensor } from './format/safetensors.js'
 export { seededSigns } from './format/signs.js'
 export { entropyBits } from './format/stats.js'
 export {

@@ -4,25 +4,30 @@
  *
  *   tensor   | parameter k: 5 bits | run, level | run, level | ... | run
  *   run      r zeros: r >> k ones, a zero, the low k bits of r        (Rice 1979; Golomb 1966)
- *   level    sign, 1 bit (1: negative; none with given signs) | a one for each further coat, a zero unless it is the last
+ *   level    sign, 1 bit (1: negative; none with given signs) | a one for each further coat, a zero unless it is the last;
+ *            of 8-bit levels seven bits of its size
  *
  * Bits fill bytes from the highest. The last run reaches the end of the tensor and no level follows it; where nothing is
  * left there is no run.
  */
 import { WhiteDwarfError } from '../errors.js'
-import type { Coats } from './supermask.js'
+import type { MaxLevel } from '../kernels/levels.js'
 
 const PARAMETER_BITS = 5
 export const MAX_PARAMETER = 2 ** PARAMETER_BITS - 1
 
 export interface RunLengthOptions {
-  readonly maxLevel: Coats
+  readonly maxLevel: MaxLevel
   /** Signs that the decoder knows anyway: they are not coded. */
   readonly signs?: Int8Array
 }
 
+/** Bits of the size of an 8-bit level. */
+const BYTE_BITS = 7
+
 /** Bits of a level's size: 0, 10, 110, ..., and only ones for the largest. */
-const magnitudeBits = (level: number, maxLevel: Coats): number => Math.min(Math.abs(level), maxLevel - 1)
+const magnitudeBits = (level: number, maxLevel: MaxLevel): number =>
+  maxLevel === 127 ? BYTE_BITS : Math.min(Math.abs(level), maxLevel - 1)
 
 /**
  * The parameter that suits a density: log2(0.69 / density), rounded up (runs are geometric; Golomb's rule for their code
@@ -91,6 +96,10 @@ export function encodeRunLength(levels: Int8Array, options: RunLengthOptions): U
     out.write(run % 2 ** parameter, parameter)
     if (level === 0) return
     if (signs === undefined) out.write(level < 0 ? 1 : 0, 1)
+    if (maxLevel === 127) {
+      out.write(Math.abs(level), BYTE_BITS)
+      return
+    }
     for (let coat = 1; coat < maxLevel; coat++) {
       out.write(Math.abs(level) > coat ? 1 : 0, 1)
       if (Math.abs(level) === coat) break
@@ -115,8 +124,8 @@ export function decodeRunLength(bytes: Uint8Array, n: number, { maxLevel, signs 
     if (i > n) throw damaged(`a run of zeros goes past the ${n} levels`)
     if (i === n) break
     const negative = signs === undefined ? input.read(1) === 1 : signs[i] < 0
-    let magnitude = 1
-    while (magnitude < maxLevel && input.read(1) === 1) magnitude++
+    let magnitude = maxLevel === 127 ? input.read(BYTE_BITS) : 1
+    while (maxLevel !== 127 && magnitude < maxLevel && input.read(1) === 1) magnitude++
     levels[i] = negative ? -magnitude : magnitude
   }
   if (input.bytesRead !== bytes.length) throw damaged(`${bytes.length - input.bytesRead} bytes are left over`)

@@ -4,6 +4,7 @@
  */
 import { WhiteDwarfError } from '../errors.js'
 import { elements, type Graph, inferShapes, isWeighted, type Shape, weightShape } from '../graph/ir.js'
+import type { MaxLevel } from '../kernels/levels.js'
 import type { Coats } from './supermask.js'
 
 /** Signs that are learned cost a bit for each weight that is kept, those of a generator nothing. */
@@ -34,7 +35,7 @@ export function entropyBitsPerWeight(densities: readonly number[], signs: SignBi
 }
 
 /** How often each level from -maxLevel to maxLevel occurs. */
-export function levelCounts(levels: Int8Array, maxLevel: Coats): number[] {
+export function levelCounts(levels: Int8Array, maxLevel: MaxLevel): number[] {
   const counts = new Uint32Array(2 * maxLevel + 1)
   for (let i = 0; i < levels.length; i++) counts[maxLevel + levels[i]]++
   return Array.from(counts)

@@ -3,10 +3,9 @@ import { seededSigns } from '../format/signs.js'
 import { decodeModel, encodeModel, readWd, tensorBytes } from '../format/wd.js'
 import { elements, isWeighted } from '../graph/ir.js'
 import type { CodedArray, LayerParams, LevelTensor, Model } from '../graph/model.js'
-import { levelDigits, planesOf } from '../kernels/levels.js'
+import { levelDigits, type MaxLevel, planesOf } from '../kernels/levels.js'
 import { runLengthBits } from './run-length.js'
 import { countedBits, levelCounts } from './size-formulas.js'
-import type { Coats } from './supermask.js'
 
 /** One form of a model's weights and constants. */
 export interface FormSize {
@@ -23,7 +22,7 @@ export interface TensorSize {
   readonly weights: number
   readonly nonZeros: number
   /** Largest |level|. */
-  readonly maxLevel: Coats
+  readonly maxLevel: MaxLevel
   /** How often each level occurs, from -maxLevel to maxLevel. */
   readonly histogram: readonly number[]
   readonly signs: 'stored' | 'seeded'
@@ -32,7 +31,7 @@ export interface TensorSize {
     readonly file: number
     /** Order-0 entropy of the levels as they are; with seeded signs that of their magnitudes. */
     readonly entropy: number
-    /** A bit per weight and per further coat, and one per sign: see size-formulas.ts. */
+    /** A bit per weight and per further coat, and one per sign: see size-formulas.ts. Of 8-bit levels eight each. */
     readonly hierarchical: number
     readonly runLength: number
   }
@@ -125,7 +124,8 @@ function tensorSize(name: string, tensor: LevelTensor, fileBits: number): Tensor
     bits: {
       file: fileBits,
       entropy: countedBits(histogram, signs === undefined ? 'learned' : 'seeded'),
-      hierarchical: levels.length + further + (signs === undefined ? nonZeros : 0),
+      hierarchical:
+        maxLevel === 127 ? 8 * levels.length : levels.length + further + (signs === undefined ? nonZeros : 0),
       runLength: bits,
     },
     riceParameter: parameter,
@@ -147,9 +147,13 @@ function programBytes(model: Model, layers: readonly LayerParams[]): number {
   let bytes = 0
   for (const [name, count] of users) {
     const { shape, maxLevel, levels } = model.tensors[name]
-    const digitsOf = Array.from({ length: 8 }, (_, magnitude) => levelDigits(magnitude).filter((d) => d !== 0).length)
+    const planes = planesOf(maxLevel)
+    const digitsOf = Array.from(
+      { length: maxLevel + 1 },
+      (_, magnitude) => levelDigits(magnitude, planes).filter((d) => d !== 0).length,
+    )
     const digits = levels.reduce((sum, level) => sum + digitsOf[Math.abs(level)], 0)
-    bytes += count * 4 * (2 * planesOf(maxLevel) * shape[0] + digits) + (count > 1 ? levels.length : 0)
+    bytes += count * 4 * (2 * planes * shape[0] + digits) + (count > 1 ? levels.length : 0)
   }
   return bytes
 }

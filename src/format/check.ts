@@ -1,8 +1,9 @@
 /** Checks of a model before it is written. */
-import { type Graph, inferShapes, isWeighted, weightShape } from '../graph/ir.js'
+import { type Graph, inferShapes, isWeighted, type Node, weightShape } from '../graph/ir.js'
 import type { CodedArray, LevelTensor, Model } from '../graph/model.js'
+import { listedNumbers } from '../graph/tensor-fn.js'
 import { columnPlanes, type Header, type LayerHeader, type Plane, type TensorHeader } from './header.js'
-import { MAX_COLS, MAX_INPUTS, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK, refuse } from './limits.js'
+import { MAX_COLS, MAX_INPUTS, MAX_LISTED, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK, refuse } from './limits.js'
 import { seededSigns } from './signs.js'
 
 /** The header of a model to be written; checks that everything fits together. */
@@ -15,6 +16,7 @@ export function checkedHeader(model: Model): Header {
   const index = new Map<string, number>()
   const layers: LayerHeader[] = []
   const weighted = new Set<string>()
+  const constants = new Set<string>()
   for (const node of graph.nodes) {
     if (!isWeighted(node)) continue
     const layer = own(model.layers, node.name)
@@ -54,6 +56,18 @@ export function checkedHeader(model: Model): Header {
   for (const name of Object.keys(model.layers)) {
     if (!weighted.has(name)) throw refuse(`layers has an entry '${name}', but no weighted node is called so`)
   }
+  for (const node of graph.nodes) {
+    if (node.op !== 'tensor' || node.fn.kind !== 'constant') continue
+    constants.add(node.name)
+    const values = own(model.constants ?? {}, node.name)
+    const wanted = node.fn.shape.reduce((a, b) => a * b, 1)
+    if (values?.length !== wanted)
+      throw refuse(`constant '${node.name}' has ${values?.length ?? 'no'} values, expected ${wanted}`)
+    if (!values.every(Number.isFinite)) throw refuse(`constant '${node.name}' holds numbers that are not finite`)
+  }
+  for (const name of Object.keys(model.constants ?? {})) {
+    if (!constants.has(name)) throw refuse(`constants has an entry '${name}', but no constant node is called so`)
+  }
   for (const [name, code] of Object.entries(model.ranges)) {
     if (!shapes.has(name)) throw refuse(`ranges has an entry '${name}', but no value is called so`)
     if (!Number.isInteger(code) || code < 0 || code > 255)
@@ -78,7 +92,9 @@ function checkArray(node: string, what: string, a: CodedArray, channels: number)
 
 function checkTensor(name: string, t: LevelTensor): void {
   const count = t.shape.reduce((a, b) => a * b, 1)
-  if (![1, 3, 7].includes(t.maxLevel)) throw refuse(`'${name}' has maxLevel ${t.maxLevel}, expected 1, 3 or 7`)
+  if (![1, 3, 7, 127].includes(t.maxLevel)) {
+    throw refuse(`'${name}' has maxLevel ${t.maxLevel}, expected 1, 3, 7 or 127`)
+  }
   if (t.levels.length !== count) {
     throw refuse(`'${name}' has ${t.levels.length} levels, but its shape [${t.shape.join(', ')}] holds ${count}`)
   }
@@ -105,6 +121,7 @@ function checkGraph(graph: Graph): void {
     }
   }
   for (const { name } of [...graph.inputs, ...graph.nodes]) checkName(name)
+  checkFunctions(graph.nodes)
   for (const node of graph.nodes) {
     if (isWeighted(node) && node.weightsOf !== undefined) {
       throw refuse(
@@ -118,6 +135,27 @@ function checkName(name: string): void {
   if (new TextEncoder().encode(name).length > MAX_NAME_BYTES)
     throw refuse(`the name '${name.slice(0, 40)}...' is longer than ${MAX_NAME_BYTES} bytes`)
   if (!isWellFormed(name)) throw refuse('a name holds half a surrogate pair')
+}
+
+/** Fields of tensor functions whose numbers may be infinite: bounds and paddings. */
+const UNBOUNDED = ['a', 'b', 'value']
+
+/** What shapes do not tell of tensor functions: their numbers, and how many they are. */
+function checkFunctions(nodes: readonly Node[]): void {
+  let listed = 0
+  for (const node of nodes) {
+    if (node.op !== 'tensor') continue
+    const { name, fn, inputs } = node
+    if (inputs.length > MAX_INPUTS) throw refuse(`'${name}' has ${inputs.length} inputs, at most ${MAX_INPUTS}`)
+    listed += inputs.length + listedNumbers(fn)
+    if (listed > MAX_LISTED) throw refuse(`its tensor functions list more than ${MAX_LISTED} numbers`)
+    for (const [field, value] of Object.entries(fn) as [string, unknown][]) {
+      const fine = (v: unknown) =>
+        typeof v !== 'number' || Number.isFinite(v) || (UNBOUNDED.includes(field) && !Number.isNaN(v))
+      const bad = (Array.isArray(value) ? value : [value]).find((v) => !fine(v))
+      if (bad !== undefined) throw refuse(`'${name}' (${fn.kind}) has ${bad} in its field '${field}'`)
+    }
+  }
 }
 
 const isWellFormed = (name: string) =>

@@ -16,6 +16,7 @@ interface Decision {
 
 export class Fields {
   private readonly decisions = new Map<string, Decision>()
+  private readonly trees = new Map<string, (Decision | undefined)[]>()
   readonly coder: BitCoder
 
   constructor(coder: BitCoder) {
@@ -32,11 +33,30 @@ export class Fields {
       d = { one: initial, seen: 0 }
       this.decisions.set(name, d)
     }
-    const coded = this.coder.bit(d.one, bit ? 1 : 0)
+    return this.decide(d, bit ? 1 : 0, first, last) === 1
+  }
+
+  private decide(d: Decision, bit: number, first: number, last: number): number {
+    const coded = this.coder.bit(d.one, bit)
     const share = Math.min(last, first + d.seen++)
     d.one += Math.trunc(((coded ? 65535 : 0) - d.one) / share)
     d.one = Math.min(65024, Math.max(512, d.one))
-    return coded === 1
+    return coded
+  }
+
+  /** A value of `bits` bits, the highest first, each an adaptive decision of its own for every path to it. */
+  tree(name: string, value: number, bits: number, first = 3, last = 16): number {
+    let tree = this.trees.get(name)
+    if (tree === undefined) {
+      tree = []
+      this.trees.set(name, tree)
+    }
+    let node = 1
+    for (let i = bits - 1; i >= 0; i--) {
+      tree[node] ??= { one: EVEN, seen: 0 }
+      node = node * 2 + this.decide(tree[node] as Decision, (value >>> i) & 1, first, last)
+    }
+    return node - 2 ** bits
   }
 
   /** A flag that is nearly always false. */
@@ -88,11 +108,7 @@ export class Fields {
     const bytes = new TextEncoder().encode(value)
     const length = this.uint(`${name}.length`, bytes.length, maxBytes)
     const out = new Uint8Array(length)
-    for (let i = 0; i < length; i++) {
-      let node = 1
-      for (let k = 7; k >= 0; k--) node = node * 2 + (this.bit(`${name}.${node}`, ((bytes[i] >>> k) & 1) === 1) ? 1 : 0)
-      out[i] = node & 255
-    }
+    for (let i = 0; i < length; i++) out[i] = this.tree(name, bytes[i], 8)
     try {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(out)
     } catch (cause) {

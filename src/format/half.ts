@@ -11,6 +11,14 @@ export function halfToFloat(code: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25)
 }
 
+const words = new DataView(new ArrayBuffer(4))
+
+/** The number of a bfloat16 bit pattern, the upper half of an f32. */
+export function brainToFloat(code: number): number {
+  words.setUint32(0, code << 16)
+  return words.getFloat32(0)
+}
+
 /** The nearest half precision bit pattern, ties to even; numbers beyond 65504 become infinite, NaN becomes 0x7e00. */
 export function floatToHalf(value: number): number {
   if (Number.isNaN(value)) return 0x7e00
@@ -40,10 +48,15 @@ function roundToEven(x: number): number {
 
 /** The values that a coded array stands for, in single precision arithmetic. */
 export function codedValues(a: CodedArray): Float32Array {
-  if (a.kind === 'f16') return Float32Array.from(a.codes, halfToFloat)
+  const values = new Float32Array(a.codes.length)
+  if (a.kind === 'f16') {
+    for (let i = 0; i < values.length; i++) values[i] = halfToFloat(a.codes[i])
+    return values
+  }
   const lo = Math.fround(a.lo)
   const step = Math.fround(a.step)
-  return Float32Array.from(a.codes, (code) => lo + Math.fround(step * code))
+  for (let i = 0; i < values.length; i++) values[i] = lo + Math.fround(step * a.codes[i])
+  return values
 }
 
 /**

@@ -27,7 +27,7 @@ export type Mode = (typeof MODES)[number]
 export interface TensorHeader {
   readonly name: string
   readonly shape: readonly number[]
-  readonly maxLevel: 1 | 3 | 7
+  readonly maxLevel: 1 | 3 | 7 | 127
   readonly signSeed?: number
   readonly mode: Mode
   /** Columns of one input channel (kernel positions, or pixels of a flattened image), and of one line of them: width 0 when the columns have no order. */
@@ -183,17 +183,27 @@ class SharingCoder {
   }
 }
 
+/** Kind of a tensor of 8-bit levels, coded as runs. The numbers of the others are those of their modes. */
+const BYTES = 2
+
+const kindOf = (t: TensorHeader): number => (t.maxLevel === 127 ? BYTES : MODES.indexOf(t.mode))
+
+function codeMaxLevel(f: Fields, given?: TensorHeader): 1 | 3 | 7 {
+  const wide = f.bit('tensor.wide', given !== undefined && given.maxLevel > 1)
+  if (!wide) return 1
+  return f.bit('tensor.seven', given?.maxLevel === 7) ? 7 : 3
+}
+
 function codeTensor(f: Fields, node: string, shape: Shape, usual: Plane, given?: TensorHeader): TensorHeader {
   const name = f.rare('tensor.named', given !== undefined && given.name !== node)
     ? f.text('name', given?.name ?? '', MAX_NAME_BYTES)
     : node
-  // Kinds from 2 on are reserved for tensors that are not plain levels.
-  const kind = f.uint('tensor.kind', given === undefined ? 0 : MODES.indexOf(given.mode), 255)
-  if (kind >= MODES.length) {
+  // Kinds from 3 on are reserved.
+  const kind = f.uint('tensor.kind', given === undefined ? 0 : kindOf(given), 255)
+  if (kind > BYTES) {
     throw new WhiteDwarfError('E_FORMAT', `this .wd file has weights of kind ${kind}, unknown here: update whitedwarf`)
   }
-  const wide = f.bit('tensor.wide', given !== undefined && given.maxLevel > 1)
-  const maxLevel = wide ? (f.bit('tensor.seven', given?.maxLevel === 7) ? 7 : 3) : 1
+  const maxLevel = kind === BYTES ? 127 : codeMaxLevel(f, given)
   const cols = elements(shape) / shape[0]
   if (cols > MAX_COLS) throw damaged(`'${node}' has ${cols} weights per output, at most ${MAX_COLS} are allowed`)
   const other =
@@ -202,7 +212,7 @@ function codeTensor(f: Fields, node: string, shape: Shape, usual: Plane, given?:
   const plane = other ? 1 + f.uint('plane', (given?.plane ?? 1) - 1, cols - 1) : usual.plane
   const width = other ? f.uint('plane.width', given?.width ?? 0, plane) : usual.width
   if (cols % plane !== 0) throw damaged(`planes of ${plane} do not divide ${cols} columns`)
-  const header = { name, shape, maxLevel, mode: MODES[kind], plane, width } as const
+  const header = { name, shape, maxLevel, mode: kind === 0 ? 'context' : 'runs', plane, width } as const
   if (!f.rare('tensor.seeded', given?.signSeed !== undefined)) return header
   const signSeed = f.coder.raw(6, given?.signSeed ?? 0)
   if (signSeed > MAX_SIGN_SEED) throw damaged(`sign seed ${signSeed}, expected at most ${MAX_SIGN_SEED}`)

@@ -8,6 +8,11 @@ export const MAX_NODES = 65535
 export const MAX_OUTPUTS = 255
 /** Largest size of a dimension, as in the graph (ir.ts). */
 export const MAX_DIM = 2 ** 24
+/**
+ * Most numbers that the tensor functions of a file list, their inputs included: a node that repeats an earlier one takes a few bits
+ * whatever it lists.
+ */
+export const MAX_LISTED = 2 ** 20
 /** The decoder's state takes some 20 bytes per column. */
 export const MAX_COLS = 2 ** 22
 

@@ -3,10 +3,12 @@
  * repeated blocks of a residual network, nearly every field is what it was one block earlier.
  */
 import { WhiteDwarfError } from '../errors.js'
-import type { ConvNode, Graph, Node, Pads, Pair } from '../graph/ir.js'
+import type { ConvNode, Graph, Node, Pads, Pair, TensorNode } from '../graph/ir.js'
+import { listedNumbers, type TensorFn } from '../graph/tensor-fn.js'
 import type { Fields } from './fields.js'
-import { MAX_DIM } from './limits.js'
+import { damaged, MAX_DIM, MAX_LISTED } from './limits.js'
 import { NameCoder } from './names.js'
+import { codeTensorFn } from './tensor-fn.js'
 
 /** Operation codes. 0 and all not listed are reserved. */
 const OPS: readonly (Node['op'] | undefined)[] = [
@@ -24,14 +26,19 @@ const OPS: readonly (Node['op'] | undefined)[] = [
   'relu6',
   'padchannels',
   'transpose',
+  'tensor',
+  // A dilated convolution of any number of groups.
+  'conv2d',
 ]
 const GROUPED = 8
+const DILATED = 14
 /** Codes from here on came after the first release. They take nothing away from files without them. */
 const FIRST_LATER = 8
 
 const isGrouped = (node: Node) => node.op === 'conv2d' && (node.groups ?? 1) > 1
+const isDilated = (node: Node) => node.op === 'conv2d' && (node.dilation ?? [1, 1]).some((d) => d > 1)
 
-const opCode = (node: Node): number => (isGrouped(node) ? GROUPED : OPS.indexOf(node.op))
+const opCode = (node: Node): number => (isDilated(node) ? DILATED : isGrouped(node) ? GROUPED : OPS.indexOf(node.op))
 
 /** Whether a graph has only operations of the first release. */
 export const isEarly = (graph: Graph): boolean => graph.nodes.every((node) => opCode(node) < FIRST_LATER)
@@ -59,6 +66,8 @@ export class NodeCoder {
   private addReach: readonly number[] = [0, 1]
   /** Channels of the last convolution. */
   private channels = 1
+  /** Numbers listed by the tensor functions so far. */
+  private listed = 0
 
   /** @param values names of all values so far */
   code(f: Fields, values: readonly string[], given?: Node): Node {
@@ -82,11 +91,17 @@ export class NodeCoder {
     this.later ||= code >= FIRST_LATER
     if (op === 'add') this.addReach = reach
     if (op === 'conv2d') this.channels = (attributes as ConvNode).channels
+    if (op === 'tensor') this.listed += reach.length + listedNumbers((attributes as TensorNode).fn)
+    if (this.listed > MAX_LISTED) throw damaged(`its tensor functions list more than ${MAX_LISTED} numbers`)
     return { op, name, inputs: reach.map((back) => values[last - back]), ...attributes } as Node
   }
 
   /** @param last index of the value just before the node */
   private codeReach(f: Fields, op: Node['op'], last: number, given: readonly number[]): readonly number[] {
+    if (op === 'tensor') {
+      const count = f.uint('tensor.inputs', given.length, 255)
+      return Array.from({ length: count }, (_, i) => f.near('tensor.back', given[i] ?? 0, 0, 0, last))
+    }
     if (op !== 'add') return [f.near('back', given[0], 0, 0, last)]
     return this.addReach.map((usual, i) => f.near(`add.back${i}`, given[i], Math.min(usual, last), 0, last))
   }
@@ -106,7 +121,10 @@ export class NodeCoder {
   private codeAttributes(f: Fields, code: number, given: Partial<Attributes> = {}): object {
     switch (OPS[code]) {
       case 'conv2d':
+        if (code === DILATED) return this.codeDilated(f, given)
         return code === GROUPED ? this.codeGrouped(f, given) : this.codeConv(f, given)
+      case 'tensor':
+        return { fn: codeTensorFn(f, given.fn) }
       case 'dense':
         return { units: 1 + f.uint('units', (given.units ?? 1) - 1, MAX_DIM - 1) }
       case 'maxpool':
@@ -141,10 +159,17 @@ export class NodeCoder {
     const stride = codePair(f, 'grouped.stride', given.stride, 1)
     return { channels, kernel, stride, pad: codePads(f, 'grouped', kernel, given.pad), groups }
   }
+
+  private codeDilated(f: Fields, given: Partial<Attributes>) {
+    const dilation = codePair(f, 'dilated.dilation', given.dilation, 2)
+    const groups = 1 + f.uint('dilated.groups', (given.groups ?? 1) - 1, MAX_DIM - 1)
+    return { ...this.codeConv(f, given), dilation, ...(groups > 1 && { groups }) }
+  }
 }
 
 /** What any of the nodes has. */
 interface Attributes extends Omit<ConvNode, 'op' | 'inputs'> {
+  readonly fn: TensorFn
   readonly units: number
   readonly before: number
   readonly after: number
@@ -155,12 +180,21 @@ interface Attributes extends Omit<ConvNode, 'op' | 'inputs'> {
 /** Whether a node to be written is all that the pattern says. */
 function isLike(pattern: Pattern, node: Node, reach: readonly number[]): boolean {
   const given: Partial<Attributes> = node
-  const attributes = Object.entries(pattern.attributes) as [keyof Attributes, unknown][]
+  const known: Partial<Attributes> = pattern.attributes
   return (
     pattern.code === opCode(node) &&
     String(pattern.reach) === String(reach) &&
-    attributes.every(([name, value]) => String(value) === String(given[name]))
+    (Object.keys(known) as (keyof Attributes)[]).every((name) => same(known[name], given[name])) &&
+    (known.groups ?? 1) === (given.groups ?? 1)
   )
+}
+
+/** Whether two attributes are the same numbers, lists or functions; 0 and -0 are two numbers. */
+function same(a: unknown, b: unknown): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((v, i) => same(v, b[i]))
+  if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) return Object.is(a, b)
+  const [mine, other] = [Object.entries(a), new Map(Object.entries(b))]
+  return mine.length === other.size && mine.every(([key, value]) => same(value, other.get(key)))
 }
 
 function codePool(f: Fields, given: Partial<Attributes>) {

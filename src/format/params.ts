@@ -9,8 +9,8 @@ export function codeArray(f: Fields, name: string, layer: number, count: number,
   if (f.bit(`${name}.f16`, a?.kind === 'f16', 4096)) {
     const given = a?.kind === 'f16' ? a.codes : undefined
     const codes = new Uint16Array(count)
-    for (let i = 0; i < count && !f.coder.overrun; i++)
-      codes[i] = codeTree(f, `${name}.${layer}.half`, given?.[i] ?? 0, 16, 8, 4, 32)
+    const tree = `${name}.${layer}.half`
+    for (let i = 0; i < count && !f.coder.overrun; i++) codes[i] = codeTree(f, tree, given?.[i] ?? 0, 16, 8, 4, 32)
     return { kind: 'f16', codes }
   }
   const u = a?.kind === 'uniform' ? a : undefined
@@ -18,8 +18,8 @@ export function codeArray(f: Fields, name: string, layer: number, count: number,
   const step = codeStep(f, name, u?.step ?? 0)
   const lo = codeLow(f, name, u?.lo ?? 0, step)
   const codes = new Uint8Array(count)
-  for (let i = 0; i < count && !f.coder.overrun; i++)
-    codes[i] = codeTree(f, `${name}.${layer}`, u?.codes[i] ?? 0, bits, bits, 4, 32)
+  const tree = `${name}.${layer}`
+  for (let i = 0; i < count && !f.coder.overrun; i++) codes[i] = f.tree(tree, u?.codes[i] ?? 0, bits, 4, 32)
   return { kind: 'uniform', bits, lo, step, codes }
 }
 
@@ -33,12 +33,9 @@ function codeTree(
   first?: number,
   last?: number,
 ): number {
-  let node = 1
-  for (let i = bits - 1; i >= bits - adaptive; i--) {
-    node = node * 2 + (f.bit(`${name}.${node}`, ((value >>> i) & 1) === 1, undefined, first, last) ? 1 : 0)
-  }
   const rest = bits - adaptive
-  return (node - 2 ** adaptive) * 2 ** rest + f.coder.raw(rest, value & (2 ** rest - 1))
+  const high = f.tree(name, value >>> rest, adaptive, first, last)
+  return rest === 0 ? high : high * 2 ** rest + f.coder.raw(rest, value & (2 ** rest - 1))
 }
 
 function codeStep(f: Fields, name: string, step: number): number {

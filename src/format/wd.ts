@@ -16,6 +16,7 @@ import { RangeDecoder, RangeEncoder } from '../kernels/ref/entropy/coder.js'
 import { checkedHeader } from './check.js'
 import { Fields } from './fields.js'
 import { CHECKSUM_BYTES, frame, readFrame, type Section, VERSION } from './frame.js'
+import { floatToHalf, halfToFloat } from './half.js'
 import { codeHeader, type Header, type Mode, setOwn, type TensorHeader } from './header.js'
 import { LevelCoder, largest, matrixOf, rowClasses, tensorArguments } from './levels.js'
 import { damaged, MAX_CONTEXT_WEIGHTS, PARAMS_PER_BYTE, refuse, WEIGHTS_PER_BYTE } from './limits.js'
@@ -51,6 +52,8 @@ export interface WdFile {
   readonly shapes: ReadonlyMap<string, Shape>
   readonly layers: Readonly<Record<string, LayerParams>>
   readonly ranges: Readonly<Record<string, number>>
+  /** Values of constant nodes. */
+  readonly constants: Readonly<Record<string, Float32Array>>
   /** In the order of the stream. */
   readonly tensors: readonly WdTensor[]
   readonly levels: StreamPosition
@@ -86,7 +89,7 @@ export function encodeModel(model: Model, options: EncodeOptions = {}): Uint8Arr
     )
   if (options.mode === 'context' && contextModes(header.tensors).includes('runs')) {
     throw refuse(
-      `mode 'context' codes at most ${MAX_CONTEXT_WEIGHTS} weights a file: leave the mode out, or use 'runs'`,
+      `mode 'context' codes at most ${MAX_CONTEXT_WEIGHTS} weights a file, and no 8-bit levels: leave the mode out, or use 'runs'`,
     )
   }
   if (options.mode !== undefined) return inMode(options.mode).bytes
@@ -99,12 +102,13 @@ export function encodeModel(model: Model, options: EncodeOptions = {}): Uint8Arr
   return candidates.reduce((best, c) => (c.bytes.length < best.bytes.length ? c : best)).bytes
 }
 
-/** Context mode for the smallest tensors, as many as the limit allows; runs for the others. */
+/** Context mode for the smallest tensors, as many as the limit allows; runs for the others, and for 8-bit levels. */
 function contextModes(tensors: readonly TensorHeader[]): Mode[] {
   const modes = tensors.map((): Mode => 'runs')
   const smallestFirst = tensors.map((t, i) => ({ i, size: elements(t.shape) })).sort((a, b) => a.size - b.size)
   let total = 0
   for (const { i, size } of smallestFirst) {
+    if (tensors[i].maxLevel === 127) continue
     total += size
     if (total <= MAX_CONTEXT_WEIGHTS) modes[i] = 'context'
   }
@@ -123,7 +127,8 @@ export function decodeModel(bytes: Uint8Array): Model {
     setOwn(tensors, t.name, t.signSeed === undefined ? tensor : { ...tensor, signSeed: t.signSeed })
   }
   if (!coder.exhausted) throw damaged('the stream of levels is longer than its tensors')
-  return { graph: file.graph, tensors, layers: file.layers, ranges: file.ranges }
+  const { graph, layers, ranges, constants } = file
+  return { graph, tensors, layers, ranges, ...(Object.keys(constants).length > 0 && { constants }) }
 }
 
 /** Coded size of each level tensor in bytes (fractional), in file order. Decodes all levels. */
@@ -152,6 +157,7 @@ export function readWd(bytes: Uint8Array): WdFile {
   const afterHeader = coder.bits
   checkClaims(header, end - begin)
   const layers = codeParams(f, header)
+  const constants = codeConstants(f, header)
   if (coder.overrun) throw damaged('the constants run past the end of the file')
   const afterParams = coder.bits
   const classes = classesOf(header, layers)
@@ -167,6 +173,7 @@ export function readWd(bytes: Uint8Array): WdFile {
     graph: header.graph,
     shapes: header.shapes,
     layers,
+    constants,
     ranges: header.ranges,
     tensors,
     levels: { range: coder.range, code: coder.code, next: coder.next, end },
@@ -198,6 +205,7 @@ function encodeWith(model: Model, header: Header, modes: readonly Mode[], sectio
   const f = new Fields(coder)
   codeHeader(f, { ...header, tensors })
   const classes = classesOf(header, codeParams(f, header, model))
+  codeConstants(f, header, model)
   const levelCoder = new LevelCoder(coder, tensors)
   const tensorBits = tensors.map((t, i) => {
     const before = coder.bits
@@ -220,6 +228,26 @@ function codeParams(f: Fields, header: Header, model?: Model): Record<string, La
   return layers
 }
 
+/** Values of all constant nodes, in node order: 16 bits each where half precision holds all of a node's, else 32. */
+function codeConstants(f: Fields, { graph }: Header, model?: Model): Record<string, Float32Array> {
+  const constants: Record<string, Float32Array> = {}
+  for (const node of graph.nodes) {
+    if (node.op !== 'tensor' || node.fn.kind !== 'constant') continue
+    const given = model?.constants?.[node.name]
+    const half = f.bit('constant.half', given?.every((v) => Object.is(halfToFloat(floatToHalf(v)), v)) ?? false)
+    const values = new Float32Array(elements(node.fn.shape))
+    const bits = new Uint32Array(values.buffer)
+    const from = given && new Uint32Array(given.slice().buffer)
+    for (let i = 0; i < values.length && !f.coder.overrun; i++) {
+      if (half) values[i] = halfToFloat(f.coder.raw(16, given === undefined ? 0 : floatToHalf(given[i])))
+      else bits[i] = f.coder.raw(32, from?.[i] ?? 0)
+    }
+    if (!values.every(Number.isFinite)) throw damaged(`constant '${node.name}' holds numbers that are not finite`)
+    setOwn(constants, node.name, values)
+  }
+  return constants
+}
+
 /** Row classes of each tensor, from the scales of the first layer that uses it. */
 function classesOf(header: Header, layers: Readonly<Record<string, LayerParams>>): Uint8Array[] {
   const classes: Uint8Array[] = []
@@ -234,6 +262,9 @@ function checkClaims(header: Header, streamBytes: number): void {
   let params = 0
   for (const layer of header.layers) params += 2 * header.tensors[layer.tensor].shape[0]
   let bytesNeeded = params / PARAMS_PER_BYTE
+  for (const node of header.graph.nodes) {
+    if (node.op === 'tensor' && node.fn.kind === 'constant') bytesNeeded += 2 * elements(node.fn.shape)
+  }
   let slow = 0
   for (const { shape, mode } of header.tensors) {
     bytesNeeded += elements(shape) / WEIGHTS_PER_BYTE[mode]

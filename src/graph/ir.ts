@@ -8,6 +8,7 @@
  *     y[o] = scale[o] * sum_k level[o,k] * x[k] + bias[o]
  */
 import { WhiteDwarfError } from '../errors.js'
+import { type TensorFn, tensorInputs, tensorShape } from './tensor-fn.js'
 
 export type Shape = readonly number[]
 
@@ -52,6 +53,8 @@ export interface ConvNode extends WeightedBase {
    * a depthwise convolution. Absent means 1.
    */
   readonly groups?: number
+  /** Distance of neighbouring weights in the image. Absent means 1 by 1. */
+  readonly dilation?: Pair
 }
 
 /** Fully connected layer, weights [units, features]. Its input must be a vector. */
@@ -93,7 +96,13 @@ export interface TransposeNode extends NodeBase {
   readonly width: number
 }
 
-export type Node = ConvNode | DenseNode | PoolNode | PlainNode | PadChannelsNode | TransposeNode
+/** Anything else, in f32: see tensor-fn.ts. */
+export interface TensorNode extends NodeBase {
+  readonly op: 'tensor'
+  readonly fn: TensorFn
+}
+
+export type Node = ConvNode | DenseNode | PoolNode | PlainNode | PadChannelsNode | TransposeNode | TensorNode
 export type WeightedNode = ConvNode | DenseNode
 
 export interface Graph {
@@ -107,8 +116,12 @@ export function isWeighted(node: Node): node is WeightedNode {
   return node.op === 'conv2d' || node.op === 'dense'
 }
 
-/** How many values a node consumes. */
-export const inputCount = (node: Node): number => (node.op === 'add' ? 2 : 1)
+/** How many values a node consumes; undefined: one or more. */
+export const inputCount = (node: Node): number | undefined =>
+  node.op === 'tensor' ? tensorInputs(node.fn) : node.op === 'add' ? 2 : 1
+
+/** What a node does, for messages. */
+export const opName = (node: Node): string => (node.op === 'tensor' ? node.fn.kind : node.op)
 
 export const elements = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
 
@@ -133,8 +146,8 @@ export function inferShapes(graph: Graph): Map<string, Shape> {
     shapes.set(name, shape)
   }
   for (const input of graph.inputs) {
-    checkDims(input.name, input.shape)
-    const channels = input.shape[0]
+    if (input.shape.length > 0) checkDims(input.name, input.shape)
+    const channels = input.shape[0] ?? 1
     for (const a of [input.scale, input.offset]) {
       if (a.length !== 1 && a.length !== channels) {
         throw new WhiteDwarfError(
@@ -148,16 +161,19 @@ export function inferShapes(graph: Graph): Map<string, Shape> {
   const weights = new Map<string, Shape>()
   for (const node of graph.nodes) {
     const wanted = inputCount(node)
-    if (node.inputs.length !== wanted) {
+    if (wanted === undefined ? node.inputs.length === 0 : node.inputs.length !== wanted) {
       throw new WhiteDwarfError(
         'E_GRAPH',
-        `'${node.name}' (${node.op}) takes ${wanted} input${wanted === 1 ? '' : 's'}, got ${node.inputs.length}`,
+        `'${node.name}' (${opName(node)}) takes ${wanted ?? 'at least one'} input${wanted === 1 ? '' : 's'}, got ${node.inputs.length}`,
       )
     }
     const inputs = node.inputs.map((name) => {
       const x = shapes.get(name)
       if (x !== undefined) return x
-      throw new WhiteDwarfError('E_GRAPH', `'${node.name}' (${node.op}) uses '${name}', which no earlier node makes`)
+      throw new WhiteDwarfError(
+        'E_GRAPH',
+        `'${node.name}' (${opName(node)}) uses '${name}', which no earlier node makes`,
+      )
     })
     declare(node.name, nodeShape(node, inputs))
     if (isWeighted(node)) {
@@ -279,6 +295,11 @@ function nodeShape(node: Node, inputs: readonly Shape[]): Shape {
       }
       return [x[1] * x[2], node.height, node.width]
     }
+    case 'tensor': {
+      const shape = tensorShape(node.fn, inputs, `'${node.name}'`)
+      if (shape.length > 0) checkDims(node.name, shape)
+      return shape
+    }
     default:
       throw new WhiteDwarfError('E_GRAPH', `unknown operation '${(node as Node).op}'`)
   }
@@ -300,8 +321,11 @@ function windowed(node: ConvNode | PoolNode, x: Shape): [number, number] {
   if (node.pad.length !== 4 || node.pad.some((p) => !Number.isInteger(p) || p < 0 || p > 65535)) {
     throw new WhiteDwarfError('E_SHAPE', `'${node.name}' (${node.op}): padding must be four whole numbers >= 0`)
   }
+  const dilation = node.op === 'conv2d' ? (node.dilation ?? [1, 1]) : [1, 1]
+  checkDims(node.name, dilation)
   const size = (axis: 0 | 1) => {
-    const span = x[1 + axis] + node.pad[axis] + node.pad[axis + 2] - node.kernel[axis]
+    const reach = (node.kernel[axis] - 1) * dilation[axis] + 1
+    const span = x[1 + axis] + node.pad[axis] + node.pad[axis + 2] - reach
     if (span < 0) {
       throw new WhiteDwarfError(
         'E_SHAPE',

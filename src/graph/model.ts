@@ -7,8 +7,8 @@ import type { Graph } from './ir.js'
 export interface LevelTensor {
   /** [out, in, kh, kw] or [out, in] */
   readonly shape: readonly number[]
-  /** Largest |level| allowed: 1 is INT2, 3 is INT3, 7 is INT4. */
-  readonly maxLevel: 1 | 3 | 7
+  /** Largest |level| allowed: 1 is INT2, 3 is INT3, 7 is INT4, 127 is INT8. */
+  readonly maxLevel: 1 | 3 | 7 | 127
   readonly levels: Int8Array
   /**
    * Present when the signs come from the seeded generator (format/signs.ts) and are therefore not stored.
@@ -54,6 +54,8 @@ export interface Model {
    * Present for every value that needs one (rangedValues in ranges.ts).
    */
   readonly ranges: Readonly<Record<string, number>>
+  /** Values of constant nodes, where there are some. */
+  readonly constants?: Readonly<Record<string, Float32Array>>
 }
 
 export const rangeMax = (code: number): number => 2 ** (code / 8 - 16)
@@ -61,3 +63,19 @@ export const rangeMax = (code: number): number => 2 ** (code / 8 - 16)
 /** The smallest code whose maximum is at least `max`. */
 export const rangeCode = (max: number): number =>
   max > 0 ? Math.min(255, Math.max(0, Math.ceil((Math.log2(max) + 16) * 8))) : 0
+
+/** Plain weights of one weighted node, from elsewhere: y = weights . x + bias. */
+export interface LayerWeights {
+  /** [out, in / groups, kh, kw] or [out, in], row-major. */
+  readonly weights: Float32Array
+  readonly bias: Float32Array
+}
+
+/** A network of plain f32 weights: what importing gives, and what compressing starts from. */
+export interface FloatModel {
+  readonly graph: Graph
+  /** By the name of the weighted node. */
+  readonly weights: Readonly<Record<string, LayerWeights>>
+  /** By the name of the constant node. */
+  readonly constants: Readonly<Record<string, Float32Array>>
+}

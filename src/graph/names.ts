@@ -14,6 +14,7 @@ export const WORDS: Readonly<Record<Node['op'], string>> = {
   relu6: 'relu',
   padchannels: 'pad',
   transpose: 'transpose',
+  tensor: 'tensor',
 }
 
 /** Hands out canonical names: the operation's word and a number that counts the word from 1. */

@@ -32,6 +32,8 @@ export function withNormalisation(graph: Graph, { mean, std }: ChannelStatistics
         `input '${input.name}' has ${channels} channels: needs as many means and standard deviations, or one of each, got ${mean.length} and ${std.length}`,
       )
     }
+    // Exactly what files of networks for pixels of 0 to 1 say in a fraction of a bit.
+    if (mean.every((m) => m === 0) && std.every((s) => s === 1)) return { ...input, scale: [1 / 255], offset: [0] }
     return {
       ...input,
       scale: std.map((s) => toHalf(1 / (255 * s))),

@@ -45,7 +45,7 @@ export function slice(data: DataSet, begin: number, end: number): DataSet {
 }
 
 /** The examples with these indices, copied. */
-function select(data: DataSet, indices: readonly number[]): DataSet {
+export function select(data: DataSet, indices: readonly number[]): DataSet {
   const size = elements(data.shape)
   const images = new Uint8Array(indices.length * size)
   indices.forEach((k, i) => {

@@ -3,12 +3,12 @@ import { fitBudget } from '../compress/budget.js'
 import { layerConstant } from '../compress/levels.js'
 import { WhiteDwarfError } from '../errors.js'
 import { codedValues } from '../format/half.js'
+import { Magnitudes } from '../format/magnitudes.js'
 import { encodeModel } from '../format/wd.js'
 import { type Folded, foldConstants, foldGraph } from '../graph/fold.js'
 import { elements } from '../graph/ir.js'
 import type { LayerParams, LevelTensor, Model } from '../graph/model.js'
 import { rangedValues } from '../graph/ranges.js'
-import { Magnitudes } from './calibrate.js'
 import { checkDataSet, type DataSet, slice } from './dataset.js'
 import { accuracy, forEachBatch, installConstants, installWeights } from './evaluate.js'
 import { Feeder } from './feeder.js'
@@ -30,7 +30,7 @@ export interface ExportOptions {
 }
 
 /**
- * The model of a trained network, its nodes renamed canonically (fold.ts). Ranges are chosen for int8 (calibrate.ts), with the
+ * The model of a trained network, its nodes renamed canonically (fold.ts). Ranges are chosen for int8 (format/magnitudes.ts), with the
  * quantised constants. The file of a network trained for a budget is within it.
  * @throws WhiteDwarfError E_GRAPH when batch normalisation cannot be folded, E_OPTION, E_DATA, E_ABORTED
  */

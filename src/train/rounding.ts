@@ -7,7 +7,7 @@ import { foldGraph } from '../graph/fold.js'
 import { elements } from '../graph/ir.js'
 import { rangeCode, rangeMax } from '../graph/model.js'
 import { rangedValues } from '../graph/ranges.js'
-import { type Fp8Format, type Grid, gridScale, gridWords } from '../kernels/grid.js'
+import { type Fp8Format, GRID_BYTES, type Grid, gridScale, gridWords, INT8 } from '../kernels/grid.js'
 import type { Network } from './network.js'
 
 /** Share by which a range shrinks per batch that does not reach it. */
@@ -16,31 +16,39 @@ const FORGET = 0.01
 export class Rounding {
   /** Off: forward passes compute in f32. */
   active = false
-  private readonly descriptor: number
-  /** Value -> the place of its range. */
-  private readonly ranges = new Map<string, number>()
+  /** Value -> its grid, and the places of the grid's descriptor and of the range. */
+  private readonly values = new Map<string, { grid: Grid | Fp8Format; descriptor: number; range: number }>()
   /** A word for each of up to 64 parts: the largest |x| it has seen. As large for any number of them, for checkpoints. */
   private readonly slots: number
 
-  /** @throws WhiteDwarfError E_GRAPH when batch normalisation cannot be folded */
+  /**
+   * @param grid of all values but the network's inputs, which are 8-bit integers in every precision
+   * @throws WhiteDwarfError E_GRAPH when batch normalisation cannot be folded
+   */
   constructor(
     private readonly net: Network,
-    private readonly grid: Grid | Fp8Format,
+    grid: Grid | Fp8Format,
   ) {
     const { mem } = net
     const folded = foldGraph(net.graph)
     const ranged = rangedValues(folded.graph)
-    for (const [original, name] of folded.values) if (ranged.has(name)) this.ranges.set(original, mem.words(1))
-    for (const p of this.ranges.values()) mem.f32(p, 1)[0] = 0
-    this.descriptor = mem.bytes(20)
-    mem.u8(this.descriptor, 20).set(gridWords(grid, false, false))
+    const inputs = new Set(net.graph.inputs.map((input) => input.name))
+    for (const [original, name] of folded.values) {
+      if (!ranged.has(name)) continue
+      const own = inputs.has(original) ? INT8 : grid
+      const place = { grid: own, descriptor: mem.bytes(GRID_BYTES), range: mem.words(1) }
+      mem.u8(place.descriptor, GRID_BYTES).set(gridWords(own, false, false))
+      mem.f32(place.range, 1)[0] = 0
+      this.values.set(original, place)
+    }
     this.slots = mem.words(64)
   }
 
   /** Rounds the value of this name, if it is one that inference rounds. @param measure whether its range may change */
   apply(name: string, measure: boolean): void {
-    const range = this.ranges.get(name)
-    if (!this.active || range === undefined) return
+    const place = this.values.get(name)
+    if (!this.active || place === undefined) return
+    const { grid, descriptor, range } = place
     const { mem } = this.net
     const { kernels, part } = mem
     const [begin, end] = mem.range(elements(this.net.shape(name)) * this.net.batch, 4)
@@ -50,13 +58,13 @@ export class Rounding {
       part.barrier()
       if (part.index === 0) {
         const largest = mem.f32(this.slots, part.count).reduce((a, b) => Math.max(a, b), 0)
-        const place = mem.f32(range, 1)
-        place[0] = Math.max(largest, place[0] * (1 - FORGET))
+        const known = mem.f32(range, 1)
+        known[0] = Math.max(largest, known[0] * (1 - FORGET))
       }
       part.barrier()
     }
-    const scale = gridScale(this.grid, rangeMax(rangeCode(mem.f32(range, 1)[0])))
-    kernels.round_f32(x, end - begin, scale, 1 / scale, this.descriptor)
+    const scale = gridScale(grid, rangeMax(rangeCode(mem.f32(range, 1)[0])))
+    kernels.round_f32(x, end - begin, scale, 1 / scale, descriptor)
     part.barrier()
   }
 }

@@ -4,11 +4,15 @@ import { describe, expect, it } from 'vitest'
 import { WhiteDwarfError } from '../../src/errors.js'
 import { crc32 } from '../../src/format/crc32.js'
 import { Fields } from '../../src/format/fields.js'
+import { frame } from '../../src/format/frame.js'
+import { NodeCoder } from '../../src/format/nodes.js'
+import { TENSOR_KINDS } from '../../src/format/tensor-fn.js'
 import { decodeModel, encodeModel, quantiseUniform, readWd } from '../../src/format.js'
+import type { Graph, Node } from '../../src/graph/ir.js'
 import type { Model } from '../../src/graph/model.js'
 import { RangeEncoder } from '../../src/kernels/ref/entropy/coder.js'
 import { Rng } from '../../src/rng.js'
-import { denseModel, randomGraph, randomLevels, randomModel } from './models.js'
+import { denseModel, randomGraph, randomLevels, randomModel, tensorGraph } from './models.js'
 
 const MODEL = denseModel(12, 30, 3, randomLevels(new Rng(1), 360, 3, 0.2))
 const BYTES = encodeModel(MODEL, { sections: [{ tag: 4, bytes: Uint8Array.of(1, 2, 3) }] })
@@ -83,10 +87,11 @@ describe('files with a correct checksum', () => {
     fc.assert(
       fc.property(
         fc.nat(),
+        fc.constantFrom(randomGraph, tensorGraph),
         fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
-        (seed, changes) => {
+        (seed, graph, changes) => {
           const rng = new Rng(seed)
-          const bytes = encodeModel(randomModel(rng, randomGraph(rng, 5))).slice()
+          const bytes = encodeModel(randomModel(rng, graph(rng, 5))).slice()
           for (const [at, value] of changes) bytes[4 + (at % (bytes.length - 8))] = value
           const end = bytes.length - 4
           new DataView(bytes.buffer).setUint32(end, crc32(bytes.subarray(0, end)), true)
@@ -99,6 +104,21 @@ describe('files with a correct checksum', () => {
       ),
       { numRuns: 1000 },
     )
+  })
+
+  it('are refused when cut off anywhere, with the length of what is left', () => {
+    const rng = new Rng(1)
+    const bytes = encodeModel(randomModel(rng, tensorGraph(rng, 20)))
+    const { frame: begin, checksum } = readWd(bytes).size
+    for (let end = begin; end < bytes.length - checksum; end++) {
+      // What is missing reads as zeros, which few bytes at the end may have been.
+      try {
+        decodeModel(frame(bytes.subarray(begin, end), []))
+        expect(end).toBeGreaterThan(bytes.length - checksum - 8)
+      } catch (e) {
+        expect((e as WhiteDwarfError).code).toBe('E_FORMAT')
+      }
+    }
   })
 
   it('are refused when bytes are left over', () => {
@@ -124,10 +144,49 @@ describe('files with a correct checksum', () => {
     }
   })
 
+  it('are refused when they claim more constants than their bytes can hold, before these are allocated', () => {
+    const constant: Node = { op: 'tensor', name: 'c', inputs: [], fn: { kind: 'constant', shape: [2 ** 12, 2 ** 12] } }
+    const before = process.memoryUsage().arrayBuffers
+    refused(headerOnly({ inputs: INPUTS, nodes: [constant], outputs: ['c'] }), /claims .* 33554432 bytes/)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20)
+  })
+
+  it('are refused when many nodes list many numbers, which repeated nodes do in a few bits', () => {
+    const indices = Array.from({ length: 2 ** 14 }, (_, i) => i)
+    const take = (i: number): Node => ({
+      op: 'tensor',
+      name: `take${i}`,
+      inputs: [i === 0 ? 'input' : `take${i - 1}`],
+      fn: { kind: 'take', axis: 0, indices },
+    })
+    const nodes = Array.from({ length: 64 }, (_, i) => take(i))
+    const inputs = [{ ...INPUTS[0], shape: [indices.length] }]
+    const bytes = headerOnly({ inputs, nodes, outputs: ['take63'] })
+    expect(bytes.length).toBeLessThan(200)
+    refused(bytes, /list more than 1048576 numbers/)
+    const model = (count: number): Model => ({
+      graph: { inputs, nodes: nodes.slice(0, count), outputs: [nodes[count - 1].name] },
+      tensors: {},
+      layers: {},
+      ranges: {},
+    })
+    expect(decodeModel(encodeModel(model(63))).graph.nodes.map((node) => node.name)).toEqual(
+      nodes.slice(0, 63).map((node) => node.name),
+    )
+    expect(() => encodeModel(model(64))).toThrow(/list more than 1048576 numbers/)
+  })
+
+  it.each([
+    [TENSOR_KINDS.length, /tensor function 17 is unknown here: update/],
+    [255, /tensor function 255 is unknown/],
+  ])('are refused with tensor function %d', (kind, message) => {
+    refused(headerOnly({ inputs: INPUTS, nodes: [], outputs: ['input'] }, kind), message)
+  })
+
   it('are refused with an operation that is not known yet', () => {
     for (const [code, refusal] of [
       [7, /./],
-      [13, /operation 13, unknown here: update/],
+      [15, /operation 15, unknown here: update/],
       [255, /operation 255/],
     ] as const) {
       const stream = new RangeEncoder()
@@ -138,13 +197,7 @@ describe('files with a correct checksum', () => {
       f.rare('input.named', false)
       f.bit('input.other', false, 8192)
       f.uint('nodes', 1, 100)
-      let node = 1
-      for (let k = 7; k >= 0; k--) {
-        const bit = ((code >> k) & 1) === 1
-        const [name, initial] = k > 3 ? [`op.high${k}`, 512] : k === 3 ? ['op.later.0', 512] : [`op.0.${node}`, 32768]
-        f.bit(name, bit, initial)
-        node = node * 2 + +bit
-      }
+      codeOperation(f, code)
       refused(fileOf(stream.finish()), refusal)
     }
   })
@@ -155,6 +208,54 @@ describe('files with a correct checksum', () => {
     refused(sealed(bytes), /feature 5/)
   })
 })
+
+const INPUTS = [{ name: 'input', shape: [4], scale: [1 / 255], offset: [0] }]
+
+/** The operation code of the first node. */
+function codeOperation(f: Fields, code: number): void {
+  let node = 1
+  for (let k = 7; k >= 0; k--) {
+    const bit = ((code >> k) & 1) === 1
+    const [name, initial] = k > 3 ? [`op.high${k}`, 512] : k === 3 ? ['op.later.0', 512] : [`op.0.${node}`, 32768]
+    f.bit(name, bit, initial)
+    node = node * 2 + +bit
+  }
+}
+
+/**
+ * A file whose stream ends with its header.
+ * @param unknown the kind of a further node, a tensor function that does not exist
+ */
+function headerOnly(graph: Graph, unknown?: number): Uint8Array {
+  const coder = new RangeEncoder()
+  const f = new Fields(coder)
+  const [{ name, shape }] = graph.inputs
+  f.near('inputs', 1, 1, 1, 255)
+  f.near('rank', 1, 3, 1, 8)
+  f.uint('dim0', shape[0] - 1, 2 ** 24)
+  f.rare('input.named', false)
+  f.bit('input.other', false, 8192)
+  f.uint('nodes', graph.nodes.length + (unknown === undefined ? 0 : 1), 65535)
+  const nodes = new NodeCoder()
+  const values = [name]
+  for (const node of graph.nodes) {
+    nodes.code(f, values, node)
+    // The limit that is under test holds for writing too.
+    Reflect.set(nodes, 'listed', 0)
+    values.push(node.name)
+  }
+  if (unknown !== undefined) {
+    codeOperation(f, 13)
+    f.uint('tensor.inputs', 1, 255)
+    f.near('tensor.back', 0, 0, 0, 0)
+    f.bit('name.tensor.not0', false, 4096)
+    f.uint('fn', unknown, 255)
+  }
+  f.near('outputs', 1, 1, 1, 255)
+  f.near('output', values.indexOf(graph.outputs[0]), values.length - 1, 0, values.length - 1)
+  f.rare('ranges.other', false)
+  return frame(coder.finish(), [])
+}
 
 /** The bytes of a file whose header claims 2^16 times more rows than its levels have. */
 function hugeHeader(model: Model, mode: 'runs' | 'context'): Uint8Array {
@@ -172,6 +273,13 @@ function hugeHeader(model: Model, mode: 'runs' | 'context'): Uint8Array {
   // The header comes first in the stream: a short piece of it claims everything.
   const { frame } = readWd(bytes).size
   return fileOf(bytes.slice(frame, frame + 60))
+}
+
+/** A model of one tensor function of the input. */
+function functionModel(fn: object, constants?: Model['constants']): Model {
+  const nodes = [{ op: 'tensor', name: 'y', inputs: 'shape' in fn ? [] : ['input'], fn } as Node]
+  const graph = { inputs: INPUTS, nodes, outputs: ['y'] }
+  return { graph, tensors: {}, layers: {}, ranges: {}, ...(constants && { constants }) }
 }
 
 describe('models that the format cannot hold', () => {
@@ -197,6 +305,32 @@ describe('models that the format cannot hold', () => {
         },
       },
       /'fc2' has weightsOf.*fold the graph/,
+    ],
+    ['an 8-bit level of -128', denseModel(1, 1, 127, Int8Array.of(-128)), /-128 beyond/],
+    ['a constant without values', functionModel({ kind: 'constant', shape: [2] }), /no values, expected 2/],
+    ['too few constants', functionModel({ kind: 'constant', shape: [2] }, { y: Float32Array.of(1) }), /1 values/],
+    ['constants of NaN', functionModel({ kind: 'constant', shape: [1] }, { y: Float32Array.of(Number.NaN) }), /finite/],
+    ['constants of no node', { ...MODEL, constants: { x: Float32Array.of(1) } }, /'x'/],
+    ['a parameter of NaN', functionModel({ kind: 'map', fn: 'clip', a: Number.NaN, b: 1 }), /NaN in its field 'a'/],
+    ['an infinite epsilon', functionModel({ kind: 'normalise', axis: 0, epsilon: Infinity }), /'epsilon'/],
+    [
+      'an infinite weight',
+      functionModel({ kind: 'resample', axis: 0, taps: 1, indices: [0], weights: [-Infinity] }),
+      /-Infinity in its field 'weights'/,
+    ],
+    ['a tensor function that does not exist', functionModel({ kind: 'fft' }), /unknown tensor function 'fft'/],
+    ['a map that does not exist', functionModel({ kind: 'map', fn: 'cos' }), /unknown map function 'cos'/],
+    [
+      'more inputs than a node may have',
+      {
+        ...functionModel({}),
+        graph: {
+          inputs: INPUTS,
+          nodes: [{ op: 'tensor', name: 'y', inputs: Array(256).fill('input'), fn: { kind: 'concat', axis: 0 } }],
+          outputs: ['y'],
+        },
+      },
+      /256 inputs/,
     ],
     ["signs that are not the seed's", { ...MODEL, tensors: { fc1: { ...MODEL.tensors.fc1, signSeed: 3 } } }, /sign/],
   ]

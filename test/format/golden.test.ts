@@ -10,23 +10,41 @@ import { expect, it } from 'vitest'
 import { decodeModel, encodeModel, type Mode, readWd } from '../../src/format.js'
 import type { Model } from '../../src/graph/model.js'
 import { Rng } from '../../src/rng.js'
-import { denseModel, FOLDED_CHAIN, foldedChain, foldedModel, randomGraph, randomLevels, randomModel } from './models.js'
+import {
+  denseModel,
+  FOLDED_CHAIN,
+  foldedChain,
+  foldedModel,
+  randomGraph,
+  randomLevels,
+  randomModel,
+  SMALL,
+  tensorGraph,
+} from './models.js'
 
 const FOLDER = new URL('./golden/', import.meta.url)
 const HASHES = new URL('./golden/hashes.json', import.meta.url)
 
+/** What JSON cannot say. */
+const specialName = (value: number) => (value === 0 ? '-0' : String(value))
+
 /** SHA-256 of everything that a model holds. */
 function hashOf(model: Model): string {
-  const text = JSON.stringify(model, (_, value) =>
-    ArrayBuffer.isView(value) ? Array.from(value as Uint8Array) : Object.is(value, -0) ? '-0' : value,
-  )
+  const text = JSON.stringify(model, (_, value) => {
+    if (ArrayBuffer.isView(value)) return Array.from(value as Uint8Array)
+    return typeof value === 'number' && (Object.is(value, -0) || !Number.isFinite(value)) ? specialName(value) : value
+  })
   return createHash('sha256').update(text).digest('hex')
 }
 
 function examples(): Record<string, { model: Model; mode?: Mode }> {
   const network = (seed: number, later = false) => {
     const rng = new Rng(seed)
-    return randomModel(rng, randomGraph(rng, later ? 20 : 12, later))
+    return randomModel(rng, randomGraph(rng, later ? 20 : 12, later), SMALL)
+  }
+  const tensors = (seed: number) => {
+    const rng = new Rng(seed)
+    return randomModel(rng, tensorGraph(rng, 40))
   }
   return {
     'dense-context': { model: denseModel(40, 60, 3, randomLevels(new Rng(1), 2400, 3, 0.1)), mode: 'context' },
@@ -39,6 +57,10 @@ function examples(): Record<string, { model: Model; mode?: Mode }> {
     'later-a': { model: network(21, true) },
     'later-b': { model: network(22, true), mode: 'runs' },
     'later-c': { model: network(23, true), mode: 'context' },
+    'bytes-runs': { model: denseModel(40, 60, 127, randomLevels(new Rng(3), 2400, 127, 0.3)), mode: 'runs' },
+    'tensors-a': { model: tensors(31) },
+    'tensors-b': { model: tensors(32) },
+    'tensors-c': { model: tensors(33), mode: 'runs' },
     'folded-blocks': { model: foldedModel(foldedChain(), FOLDED_CHAIN) },
   }
 }
@@ -60,7 +82,7 @@ const hashes: Record<string, string> = JSON.parse(readFileSync(HASHES, 'utf8'))
 
 it('there are golden files', () => {
   expect(files.map((file) => file.slice(0, -3)).sort()).toStrictEqual(Object.keys(hashes).sort())
-  expect(files.length).toBeGreaterThanOrEqual(11)
+  expect(files.length).toBeGreaterThanOrEqual(15)
 })
 
 it.each(files)('%s', (file) => {

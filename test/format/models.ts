@@ -1,7 +1,8 @@
 /** Random networks for the format tests: every operation, odd attributes and names, degenerate levels. */
 import { isEarly } from '../../src/format/nodes.js'
-import { quantiseHalf, quantiseUniform, seededSigns } from '../../src/format.js'
+import { floatToHalf, halfToFloat, quantiseHalf, quantiseUniform, seededSigns } from '../../src/format.js'
 import {
+  elements,
   type Graph,
   type InputSpec,
   inferShapes,
@@ -13,6 +14,8 @@ import {
 import type { CodedArray, LayerParams, LevelTensor, Model } from '../../src/graph/model.js'
 import { CanonicalNames } from '../../src/graph/names.js'
 import { rangedValues } from '../../src/graph/ranges.js'
+import { COMBINE_FUNCTIONS, MAP_FUNCTIONS, REDUCE_FUNCTIONS, type TensorFn } from '../../src/graph/tensor-fn.js'
+import type { MaxLevel } from '../../src/kernels/levels.js'
 import { Rng } from '../../src/rng.js'
 
 const NAMES = [
@@ -98,6 +101,107 @@ function laterNode(rng: Rng, name: string, from: string, shapes: ReadonlyMap<str
   return groups > 1 ? { ...conv, groups } : conv
 }
 
+/** Tensor functions that shapes allow, and dilated convolutions. @param kind counts through what there is */
+function tensorNode(rng: Rng, name: string, from: string, shapes: ReadonlyMap<string, Shape>, kind: number): Node {
+  const x = shapes.get(from) as Shape
+  const node = (fn: TensorFn, ...inputs: string[]): Node => ({ op: 'tensor', name, inputs, fn })
+  const whole = (low: number, high: number) => low + rng.below(high - low + 1)
+  const parameter = () => pick(rng, [0, -0, 1, 6, -Infinity, Infinity, 0.1, Math.fround(0.1), rng.normal()])
+  const list = (make: (d: number) => number) => x.map((_, d) => make(d))
+  const axis = rng.below(x.length)
+  const others = [...shapes].filter(([, shape]) => shape.join() === x.join()).map(([other]) => other)
+  const other = () => pick(rng, others)
+  const fns: (() => Node)[] = [
+    () => node({ kind: 'constant', shape: pick(rng, [[], [1], x, [2, 3, 1, 2]]) }),
+    () => {
+      const fn = pick(rng, MAP_FUNCTIONS)
+      return node({ kind: 'map', fn, ...pick(rng, [{}, { a: parameter() }, { a: parameter(), b: parameter() }]) }, from)
+    },
+    () => node({ kind: 'combine', fn: pick(rng, COMBINE_FUNCTIONS) }, from, other()),
+    () => node({ kind: 'select' }, from, other(), other()),
+    () => {
+      const fits = [...shapes].filter(
+        ([, s]) =>
+          x.length >= 2 && s[s.length - 2] === x[x.length - 1] && s.slice(0, -2).join() === x.slice(0, -2).join(),
+      )
+      return fits.length > 0
+        ? node({ kind: 'matmul' }, from, pick(rng, fits)[0])
+        : node({ kind: 'reshape', shape: x }, from)
+    },
+    () => {
+      const begin = rng.below(x.length + 1)
+      return node({ kind: 'reduce', fn: pick(rng, REDUCE_FUNCTIONS), begin, end: whole(begin, x.length) }, from)
+    },
+    () => node({ kind: 'softmax', axis, log: rng.below(2) === 1 }, from),
+    () => node({ kind: 'normalise', axis, epsilon: pick(rng, [1e-5, Math.fround(1e-5), 0]) }, from),
+    () => {
+      const lrn = { kind: 'lrn', size: whole(1, 9), alpha: 1e-4, beta: 0.75, bias: rng.float() } as const
+      return x.length === 3 ? node(lrn, from) : node({ kind: 'softmax', axis, log: false }, from)
+    },
+    () => node({ kind: 'reshape', shape: pick(rng, [[elements(x)], [1, elements(x)], x, [...x].reverse()]) }, from),
+    () => {
+      const perm = [...x.keys()]
+      rng.shuffle(perm)
+      return node({ kind: 'permute', perm }, from)
+    },
+    () => node({ kind: 'concat', axis }, from, ...Array.from({ length: rng.below(3) }, other)),
+    () => {
+      const size = list((d) => whole(1, x[d]))
+      const back = list(() => rng.below(2))
+      const begin = list((d) => (back[d] ? whole(size[d] - 1, x[d] - 1) : whole(0, x[d] - size[d])))
+      return node({ kind: 'slice', size, begin, step: list((d) => (back[d] ? -1 : 1)) }, from)
+    },
+    () => {
+      const zeros = list(() => 0)
+      const [before, after, between] = [0, 1, 2].map(() => (rng.below(2) ? zeros : list(() => rng.below(3))))
+      return node({ kind: 'pad', before, after, between, value: pick(rng, [0, -0, 1.5, -Infinity]) }, from)
+    },
+    () => node({ kind: 'expand', shape: list((d) => (x[d] === 1 ? whole(1, 3) : x[d])) }, from),
+    () => node({ kind: 'take', axis, indices: Array.from({ length: whole(1, 6) }, () => rng.below(x[axis])) }, from),
+    () => {
+      const taps = whole(1, 4)
+      const indices = Array.from({ length: taps * whole(1, 5) }, () => rng.below(x[axis]))
+      return node({ kind: 'resample', axis, taps, indices, weights: indices.map(() => number(rng)) }, from)
+    },
+    () => {
+      if (x.length !== 3) return node({ kind: 'map', fn: 'tanh' }, from)
+      const groups = x[0] % 2 === 0 ? pick(rng, [1, 2]) : 1
+      const dilation = pick(rng, [
+        [2, 2],
+        [1, 3],
+      ] as const)
+      const conv = { op: 'conv2d', name, inputs: [from], channels: groups * whole(1, 4), kernel: [2, 3] } as const
+      const strides = { stride: [1, whole(1, 2)], pad: [2, 3, 1, 3], dilation } as const
+      return groups > 1 ? { ...conv, ...strides, groups } : { ...conv, ...strides }
+    },
+  ]
+  return fns[kind % fns.length]()
+}
+
+/** How many kinds of nodes `tensorGraph` goes through. */
+const TENSOR_KIND_COUNT = 18
+
+/** A random graph of `size` nodes most of which are tensor functions, one kind after the other. */
+export function tensorGraph(rng: Rng, size: number): Graph {
+  const first = rng.below(TENSOR_KIND_COUNT)
+  const shapes = new Map<string, Shape>([['image', [2, 4, 4]]])
+  const inputs: InputSpec[] = [{ name: 'image', shape: [2, 4, 4], scale: [1 / 255], offset: [0] }]
+  const nodes: Node[] = []
+  for (let i = 0; i < size; i++) {
+    // Values stay small, and of rank 1 at least.
+    const values = [...shapes].filter(([, shape]) => shape.length > 0 && elements(shape) <= 4096).map(([name]) => name)
+    const from = rng.below(4) ? values[values.length - 1] : pick(rng, values)
+    const name = `tensor${i + 1}`
+    const node =
+      rng.below(4) > 0
+        ? tensorNode(rng, name, from, shapes, first + i)
+        : randomNode(rng, name, from, shapes.get(from) as Shape)
+    nodes.push(node)
+    shapes.set(name, inferShapes({ inputs, nodes, outputs: [name] }).get(name) as Shape)
+  }
+  return { inputs, nodes, outputs: [[...shapes.keys()][size]] }
+}
+
 /** @param later whether operations of later releases occur */
 export function randomGraph(rng: Rng, size: number, later = rng.below(2) === 1): Graph {
   const names = [...NAMES]
@@ -136,8 +240,11 @@ export function randomLevels(rng: Rng, n: number, maxLevel: number, density: num
   })
 }
 
-function randomTensor(rng: Rng, shape: readonly number[]): LevelTensor {
-  const maxLevel = pick(rng, [1, 3, 7] as const)
+/** Largest levels that both modes can code. */
+export const SMALL: readonly MaxLevel[] = [1, 3, 7]
+
+function randomTensor(rng: Rng, shape: readonly number[], maxLevels: readonly MaxLevel[]): LevelTensor {
+  const maxLevel = pick(rng, maxLevels)
   const n = shape.reduce((a, b) => a * b, 1)
   const levels = randomLevels(rng, n, maxLevel, pick(rng, [0, 0.01, 0.1, 0.5, 1]))
   if (rng.below(8) === 0) levels.fill(rng.below(2) ? maxLevel : -maxLevel)
@@ -158,7 +265,7 @@ function randomArray(rng: Rng, n: number): CodedArray {
 }
 
 /** A random model over the graph, with some tensors shared where shapes allow. */
-export function randomModel(rng: Rng, graph: Graph): Model {
+export function randomModel(rng: Rng, graph: Graph, maxLevels: readonly MaxLevel[] = [...SMALL, 127]): Model {
   const shapes = inferShapes(graph)
   const tensors: [string, LevelTensor][] = []
   const layers: [string, LayerParams][] = []
@@ -171,7 +278,7 @@ export function randomModel(rng: Rng, graph: Graph): Model {
       name = same[0]
     } else {
       if (rng.below(4) === 0 || tensors.some(([other]) => other === name)) name = `weights of ${name}`.slice(0, 200)
-      tensors.push([name, randomTensor(rng, shape)])
+      tensors.push([name, randomTensor(rng, shape, maxLevels)])
     }
     layers.push([node.name, { tensor: name, scale: randomArray(rng, shape[0]), bias: randomArray(rng, shape[0]) }])
   }
@@ -181,14 +288,34 @@ export function randomModel(rng: Rng, graph: Graph): Model {
   const like = rng.below(3) > 0
   const ranged = [...shapes.keys()].filter((value) => (like ? usual.has(value) : rng.below(2) === 1))
   const ranges = ranged.map((name) => [name, rng.below(256)] as const)
-  return { graph, tensors: fromEntries(tensors), layers: fromEntries(layers), ranges: fromEntries(ranges) }
+  const constants = graph.nodes.flatMap((node): [string, Float32Array][] =>
+    node.op === 'tensor' && node.fn.kind === 'constant'
+      ? [[node.name, randomConstant(rng, elements(node.fn.shape))]]
+      : [],
+  )
+  return {
+    graph,
+    tensors: fromEntries(tensors),
+    layers: fromEntries(layers),
+    ranges: fromEntries(ranges),
+    ...(constants.length > 0 && { constants: fromEntries(constants) }),
+  }
+}
+
+/** Numbers that half precision holds, or others. */
+function randomConstant(rng: Rng, n: number): Float32Array {
+  const half = rng.below(2) === 1
+  return Float32Array.from({ length: n }, () => {
+    const value = pick(rng, [0, -0, 1, 65504, 2 ** -24, rng.normal(), ...(half ? [] : [1e38, -(2 ** -149)])])
+    return half ? halfToFloat(floatToHalf(value)) : value
+  })
 }
 
 /** Object.fromEntries makes '__proto__' an own property, as the decoder does. */
 const fromEntries = <T>(entries: readonly (readonly [string, T])[]): Record<string, T> => Object.fromEntries(entries)
 
 /** One dense layer without anything else, for tests of the level codes. */
-export function denseModel(rows: number, cols: number, maxLevel: 1 | 3 | 7, levels: Int8Array): Model {
+export function denseModel(rows: number, cols: number, maxLevel: 1 | 3 | 7 | 127, levels: Int8Array): Model {
   const constants = () => quantiseUniform(new Float32Array(rows), 1)
   return {
     graph: {

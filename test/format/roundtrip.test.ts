@@ -1,9 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { TENSOR_KINDS } from '../../src/format/tensor-fn.js'
 import { decodeModel, encodeModel, entropyBits, type Mode, readWd, tensorBytes } from '../../src/format.js'
+import type { Graph, Node } from '../../src/graph/ir.js'
 import type { Model } from '../../src/graph/model.js'
 import { Rng } from '../../src/rng.js'
-import { denseModel, foldedModel, randomGraph, randomLevels, randomModel, resnet } from './models.js'
+import {
+  denseModel,
+  foldedModel,
+  randomGraph,
+  randomLevels,
+  randomModel,
+  resnet,
+  SMALL,
+  tensorGraph,
+} from './models.js'
 
 describe('round trip', () => {
   it('gives back any model, and the same bytes when encoded again', () => {
@@ -20,11 +31,76 @@ describe('round trip', () => {
     )
   })
 
+  it('gives back every tensor function, dilated convolutions and constants', () => {
+    const kinds = new Set<string>()
+    fc.assert(
+      fc.property(fc.nat(), fc.integer({ min: 0, max: 25 }), (seed, size) => {
+        const rng = new Rng(seed)
+        const model = randomModel(rng, tensorGraph(rng, size))
+        for (const node of model.graph.nodes) kinds.add(node.op === 'tensor' ? node.fn.kind : node.op)
+        const bytes = encodeModel(model)
+        const back = decodeModel(bytes)
+        expect(back).toStrictEqual(model)
+        expect(encodeModel(back)).toStrictEqual(bytes)
+      }),
+      { numRuns: 300 },
+    )
+    for (const kind of TENSOR_KINDS) expect(kinds).toContain(kind)
+  })
+
+  it('keeps repeated nodes apart that differ in little', () => {
+    const affine = (a: number) => ({ op: 'tensor', fn: { kind: 'map', fn: 'affine', a } }) as const
+    const conv = (more: object) =>
+      ({
+        op: 'conv2d',
+        channels: 4,
+        kernel: [1, 1],
+        stride: [1, 1],
+        pad: [0, 0, 0, 0],
+        dilation: [2, 2],
+        ...more,
+      }) as const
+    const kinds = [
+      affine(0),
+      affine(-0),
+      affine(Infinity),
+      affine(-Infinity),
+      conv({}),
+      conv({ groups: 2 }),
+      conv({ groups: 4 }),
+    ]
+    // In every order, so that each follows what another did.
+    const order = [...kinds, ...kinds.flatMap((one) => kinds.flatMap((other) => [one, other]))]
+    const nodes = order.map(
+      (kind, i) => ({ ...kind, name: `n${i}`, inputs: [i === 0 ? 'image' : `n${i - 1}`] }) as Node,
+    )
+    const inputs = [{ name: 'image', shape: [4, 2, 2], scale: [1], offset: [0] }]
+    const model = randomModel(new Rng(1), { inputs, nodes, outputs: [nodes[nodes.length - 1].name] })
+    expect(decodeModel(encodeModel(model))).toStrictEqual(model)
+  })
+
+  it('stores constants in 16 bits each where half precision holds them all', () => {
+    const graph: Graph = {
+      inputs: [{ name: 'input', shape: [1000], scale: [1], offset: [0] }],
+      nodes: [
+        { op: 'tensor', name: 'c', fn: { kind: 'constant', shape: [1000] }, inputs: [] },
+        { op: 'tensor', name: 'y', fn: { kind: 'combine', fn: 'add' }, inputs: ['input', 'c'] },
+      ],
+      outputs: ['y'],
+    }
+    const sizeOf = (values: Float32Array) =>
+      encodeModel({ graph, tensors: {}, layers: {}, ranges: {}, constants: { c: values } }).length
+    const halves = Float32Array.from({ length: 1000 }, (_, i) => i / 8)
+    expect(sizeOf(halves)).toBeLessThan(2040)
+    expect(sizeOf(halves.fill(0.1, 999))).toBeGreaterThan(4000)
+    expect(sizeOf(halves.fill(0.1, 999))).toBeLessThan(4040)
+  })
+
   it('gives back any model in both modes', () => {
     fc.assert(
       fc.property(fc.nat(), fc.constantFrom<Mode>('context', 'runs'), (seed, mode) => {
         const rng = new Rng(seed)
-        const model = randomModel(rng, randomGraph(rng, 6))
+        const model = randomModel(rng, randomGraph(rng, 6), mode === 'context' ? SMALL : undefined)
         const bytes = encodeModel(model, { mode })
         expect(decodeModel(bytes)).toStrictEqual(model)
         for (const t of readWd(bytes).tensors) expect(t.mode).toBe(mode)
@@ -44,7 +120,7 @@ describe('round trip', () => {
       [17, 31],
     ]
     for (const [rows, cols] of shapes) {
-      for (const maxLevel of [1, 3, 7] as const) {
+      for (const maxLevel of mode === 'context' ? SMALL : ([1, 3, 7, 127] as const)) {
         const fills = [
           (_: number) => 0,
           () => maxLevel,
@@ -211,4 +287,22 @@ describe('size against the order-0 entropy', () => {
     expect(readWd(encodeModel(model)).tensors[0].mode).toBe('runs')
     expect(() => encodeModel(model, { mode: 'context' })).toThrow(expect.objectContaining({ code: 'E_FORMAT' }))
   })
+
+  it('codes 8-bit levels as runs only', () => {
+    const model = denseModel(20, 30, 127, randomLevels(new Rng(3), 600, 127, 0.5))
+    expect(readWd(encodeModel(model)).tensors[0]).toMatchObject({ mode: 'runs', maxLevel: 127 })
+    expect(() => encodeModel(model, { mode: 'context' })).toThrow(/no 8-bit levels/)
+  })
+
+  it.each([1, 0.1])(
+    '8-bit levels of a bell curve take 2 percent more than their entropy at most (density %f)',
+    (density) => {
+      const rng = new Rng(8)
+      const levels = Int8Array.from({ length: 200_000 }, () =>
+        rng.float() < density ? Math.max(-127, Math.min(127, Math.round(40 * rng.normal()))) : 0,
+      )
+      const { size } = readWd(encodeModel(denseModel(400, 500, 127, levels)))
+      expect((8 * size.levels) / entropyBits(levels)).toBeLessThan(1.02)
+    },
+  )
 })

@@ -2,12 +2,13 @@
 import { describe, expect, it } from 'vitest'
 import { decodeModel, encodeModel, entropyStateBytes, type Mode, readWd } from '../../src/format.js'
 import type { Model } from '../../src/graph/model.js'
+import { planesOf } from '../../src/kernels/levels.js'
 import { arraysOf, WORD } from '../../src/kernels/ref/entropy/state.js'
 import { Mem } from '../../src/kernels/row.js'
 import { entropyRows } from '../../src/kernels/rows/entropy.js'
 import { Rng } from '../../src/rng.js'
 import { type BuiltModule, builds } from '../kernels/harness.js'
-import { denseModel, randomGraph, randomLevels, randomModel } from './models.js'
+import { denseModel, randomGraph, randomLevels, randomModel, SMALL } from './models.js'
 
 /** A wasm memory and a copy for the reference; every kernel call is made on both. */
 class Pair {
@@ -86,7 +87,7 @@ function decodeDense(module: BuiltModule, bytes: Uint8Array, step: number): Map<
 /** A network of several layers and kinds, with shared statistics between them. */
 function network(seed: number, mode?: Mode): { model: Model; bytes: Uint8Array } {
   const rng = new Rng(seed)
-  const model = randomModel(rng, randomGraph(rng, 10))
+  const model = randomModel(rng, randomGraph(rng, 10), mode === 'context' ? SMALL : undefined)
   return { model, bytes: encodeModel(model, mode === undefined ? {} : { mode }) }
 }
 
@@ -116,9 +117,9 @@ describe.each(builds('core'))('entropy decoder, $build build', (module) => {
   })
 
   it('writes row programs, resumes where space ran out, and never writes past it', () => {
-    for (const maxLevel of [1, 3, 7] as const) {
+    for (const maxLevel of [1, 3, 7, 127] as const) {
       const [rows, cols] = [20, 33]
-      const planes = maxLevel === 1 ? 1 : maxLevel === 3 ? 2 : 4
+      const planes = planesOf(maxLevel)
       const model = denseModel(rows, cols, maxLevel, randomLevels(new Rng(maxLevel), rows * cols, maxLevel, 0.3))
       const bytes = encodeModel(model)
       const file = readWd(bytes)
@@ -160,7 +161,8 @@ describe.each(builds('core'))('entropy decoder, $build build', (module) => {
     let damaged = 0
     for (let seed = 0; seed < 60; seed++) {
       const mode = seed % 2 ? 'runs' : 'context'
-      const model = denseModel(50, 60, 7, randomLevels(rng, 3000, 7, 0.2))
+      const maxLevel = seed % 4 === 3 ? 127 : 7
+      const model = denseModel(50, 60, maxLevel, randomLevels(rng, 3000, maxLevel, 0.2))
       const file = readWd(encodeModel(model, { mode }))
       const garbage = Uint8Array.from({ length: 1 + rng.below(600) }, () =>
         seed % 3 ? rng.below(256) : 255 * rng.below(2),

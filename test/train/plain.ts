@@ -118,6 +118,8 @@ export function nodeForward(
     case 'transpose':
       each((c, n, i, j) => x[at(i * node.width + j, n, Math.floor(c / W), c % W)])
       return y
+    case 'tensor':
+      throw new Error('tensor functions are not trained')
     case 'flatten':
       for (let c = 0; c < C; c++) {
         for (let n = 0; n < batch; n++)

@@ -29,6 +29,16 @@ export function toColour(image: RawImage): RawImage {
   return { ...image, channels: 3, data }
 }
 
+/** The same picture in grey, as television weighs colours. */
+export function toGrey(image: RawImage): RawImage {
+  if (image.channels === 1) return image
+  const { data } = image
+  const grey = Uint8Array.from({ length: data.length / 3 }, (_, i) =>
+    Math.round(0.299 * data[3 * i] + 0.587 * data[3 * i + 1] + 0.114 * data[3 * i + 2]),
+  )
+  return { ...image, channels: 1, data: grey }
+}
+
 /** Source pixels of one output pixel, from `first` on, and their weights, which sum to 1. */
 interface Taps {
   readonly first: number
@@ -52,32 +62,53 @@ function triangles(from: number, to: number): Taps[] {
   })
 }
 
-/** The largest centred square of an image, scaled to side x side pixels. */
-export function resizeToSquare(image: RawImage, side: number): RawImage {
-  const { width, height, channels, data } = image
-  const square = Math.min(width, height)
-  if (square === side && width === height) return image
-  const taps = triangles(square, side)
-  const left = (width - square) >> 1
-  const top = (height - square) >> 1
-  const rows = new Float64Array(side * square * channels)
-  for (let i = 0; i < side; i++) {
-    const { first, weights } = taps[i]
-    weights.forEach((weight, k) => {
-      const begin = ((top + first + k) * width + left) * channels
-      for (let j = 0; j < square * channels; j++) rows[i * square * channels + j] += weight * data[begin + j]
-    })
+/** A part of an image. */
+function part(image: RawImage, left: number, top: number, width: number, height: number): RawImage {
+  if (width === image.width && height === image.height) return image
+  const { channels } = image
+  const data = new Uint8Array(width * height * channels)
+  for (let i = 0; i < height; i++) {
+    const begin = ((top + i) * image.width + left) * channels
+    data.set(image.data.subarray(begin, begin + width * channels), i * width * channels)
   }
-  const out = new Uint8Array(side * side * channels)
-  for (let i = 0; i < side; i++) {
-    for (let j = 0; j < side; j++) {
+  return { width, height, channels, data }
+}
+
+/** The largest centred part of an image that has the proportions of width to height. */
+export function cropped(image: RawImage, width: number, height: number): RawImage {
+  const wide = image.width * height > image.height * width
+  const w = wide ? Math.max(1, Math.round((image.height * width) / height)) : image.width
+  const h = wide ? image.height : Math.max(1, Math.round((image.width * height) / width))
+  return part(image, (image.width - w) >> 1, (image.height - h) >> 1, w, h)
+}
+
+/** An image scaled to width x height pixels. */
+export function resized(image: RawImage, width: number, height: number): RawImage {
+  if (image.width === width && image.height === height) return image
+  const { channels, data } = image
+  const across = image.width * channels
+  const rows = new Float64Array(height * across)
+  triangles(image.height, height).forEach(({ first, weights }, i) => {
+    weights.forEach((weight, k) => {
+      const begin = (first + k) * across
+      for (let j = 0; j < across; j++) rows[i * across + j] += weight * data[begin + j]
+    })
+  })
+  const out = new Uint8Array(height * width * channels)
+  const taps = triangles(image.width, width)
+  for (let i = 0; i < height; i++) {
+    for (let j = 0; j < width; j++) {
       const { first, weights } = taps[j]
       for (let c = 0; c < channels; c++) {
-        const begin = (i * square + first) * channels + c
+        const begin = i * across + first * channels + c
         const value = weights.reduce((sum, weight, k) => sum + weight * rows[begin + k * channels], 0)
-        out[(i * side + j) * channels + c] = Math.round(value)
+        out[(i * width + j) * channels + c] = Math.round(value)
       }
     }
   }
-  return { width: side, height: side, channels, data: out }
+  return { width, height, channels, data: out }
 }
+
+/** The largest centred square of an image, scaled to side x side pixels. */
+export const resizeToSquare = (image: RawImage, side: number): RawImage =>
+  resized(cropped(image, side, side), side, side)

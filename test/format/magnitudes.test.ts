@@ -1,8 +1,8 @@
 /** Activation ranges: the chosen one against all others, with real rounding. */
 import { describe, expect, it } from 'vitest'
+import { Magnitudes } from '../../src/format/magnitudes.js'
 import { rangeCode, rangeMax } from '../../src/graph/model.js'
 import { Rng } from '../../src/rng.js'
-import { Magnitudes } from '../../src/train/calibrate.js'
 
 const COUNT = 50_000
 
