@@ -3,12 +3,14 @@
  * single image are matrix by vector; everything else is the direct convolution that training uses (a batched dense
  * layer is a 1 x 1 convolution over the images).
  */
-import type { WdFile, WdTensor } from '../format/wd.js'
 import type { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
-import { accPlane, finishLayer, type Layer, productInput, type Scratch, splitPhases } from './emit.js'
+import { accPlane, finishLayer, type Layer, productInput, splitPhases } from './emit.js'
+import { countNonzeros } from './float-weights.js'
 import type { WeightedOp } from './lower.js'
-import type { Step } from './requant.js'
+import type { Scratch } from './memory.js'
+import type { Network, TensorInfo } from './network.js'
+import { perImage, type Step } from './requant.js'
 import type { Tables } from './tables.js'
 import { isPlanes } from './values.js'
 import { eachTensor } from './weights.js'
@@ -19,6 +21,7 @@ export interface DenseWeights {
   /** Bytes from one group's tiles to the next; 0 if not packed. */
   readonly groupBytes: number
   readonly nonzeros: number
+  readonly bytes: number
 }
 
 export interface DenseRequest {
@@ -30,43 +33,45 @@ export interface DenseRequest {
   readonly groups: number
 }
 
-/** Levels as f32 matrices for each operation; operations that read a tensor in the same way share its matrix. */
+/** f32 matrices for each operation; operations that read a tensor in the same way share its matrix. */
 export function loadDenseWeights(
-  bytes: Uint8Array,
-  file: WdFile,
+  network: Network,
   instance: WasmInstance,
   arena: Arena,
   requests: readonly DenseRequest[],
 ): Map<string, DenseWeights> {
   const weights = new Map<string, DenseWeights>()
-  eachTensor(bytes, file, instance, arena, (tensor, levels) => {
-    const nonzeros = levels.reduce((n, l) => n + (l === 0 ? 0 : 1), 0)
+  const visit = (tensor: TensorInfo, values: ArrayLike<number>) => {
+    const nonzeros = countNonzeros(values)
     const made = new Map<number, DenseWeights>()
     for (const { name, packed, groups } of requests.filter((r) => r.tensor === tensor.name)) {
       const key = packed ? groups : 0
-      const known = made.get(key) ?? { ...writeMatrix(tensor, levels, packed, groups, instance, arena), nonzeros }
+      const known = made.get(key) ?? { ...writeMatrix(tensor, values, packed, groups, instance, arena), nonzeros }
       made.set(key, known)
       weights.set(name, known)
     }
-  })
+  }
+  if (network.kind === 'levels') eachTensor(network.bytes, network.file, instance, arena, visit)
+  else for (const tensor of network.tensors) visit(tensor, network.weights.get(tensor.name) as Float32Array)
   return weights
 }
 
 function writeMatrix(
-  { rows, cols }: WdTensor,
-  levels: Int8Array,
+  { rows, cols }: TensorInfo,
+  values: ArrayLike<number>,
   packed: boolean,
   groups: number,
   instance: WasmInstance,
   arena: Arena,
-): Pick<DenseWeights, 'address' | 'groupBytes'> {
+): Omit<DenseWeights, 'nonzeros'> {
   const each = rows / groups
   const groupBytes = packed ? Math.ceil(each / 4) * 4 * cols * 4 : 0
-  const address = arena.alloc(packed ? groups * groupBytes : rows * cols * 4)
+  const bytes = packed ? groups * groupBytes : rows * cols * 4
+  const address = arena.alloc(bytes)
   const mark = arena.mark()
   const matrix = packed ? arena.alloc(rows * cols * 4) : address
   const taps = packed ? arena.alloc(cols * 4) : 0
-  new Float32Array(instance.memory.buffer, matrix, rows * cols).set(levels)
+  new Float32Array(instance.memory.buffer, matrix, rows * cols).set(values)
   if (packed) {
     new Uint32Array(instance.memory.buffer, taps, cols).set(Uint32Array.from({ length: cols }, (_, k) => k))
     for (let g = 0; g < groups; g++) {
@@ -75,7 +80,7 @@ function writeMatrix(
     }
   }
   arena.release(mark)
-  return { address, groupBytes }
+  return { address, groupBytes, bytes }
 }
 
 export function emitDense(
@@ -105,8 +110,7 @@ export function emitDense(
   const rows = layer.rows / g.groups
   const taps = tables.i32(Array.from(g.offsets, (o) => o * 4))
   const shape = tables.i32([1, 0, 0, quads.length / 3, tables.i32(quads), rows, plane * 4, cols, taps, 4])
-  const images = isPlanes(x) ? batch : 1
-  return Array.from({ length: images }, (_, n) => {
+  return perImage(isPlanes(x) ? batch : 1, (n) => {
     const from = productInput(x, layer, scratch, n)
     const products = Array.from({ length: g.groups }, (_, group): Step => {
       const y = scratch.acc + group * rows * plane * 4
@@ -114,5 +118,5 @@ export function emitDense(
       return { op: op.name, kernel: 'conv_f32', args }
     })
     return [...splitPhases(op, layer, scratch, n), ...products, ...finishLayer(op, layer, scratch, tables, batch, n)]
-  }).flat()
+  })
 }

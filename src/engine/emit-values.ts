@@ -1,14 +1,25 @@
 /** Emitting everything but weighted layers: inputs, pooling, additions, elementwise conversion and moving values. */
+import { elements } from '../graph/ir.js'
 import { laneBytes } from '../kernels/lanes.js'
 import { poolShape } from './emit.js'
 import type { OpOf } from './lower.js'
-import { type Area, alikeAreas, areaOf, type Constants, requant, requantVector, type Step } from './requant.js'
+import {
+  type Area,
+  alikeArea,
+  areaOf,
+  type Constants,
+  featuresOf,
+  perImage,
+  requant,
+  requantVector,
+  type Step,
+} from './requant.js'
 import type { Tables } from './tables.js'
 import { isPlanes, storedToGrid, type Value, valueUnit, vectorStep } from './values.js'
 
 const bits = (v: Value) => laneBytes(v.lane) * 8
 
-const eachImage = (batch: number, step: (n: number) => Step): Step[] => Array.from({ length: batch }, (_, n) => step(n))
+const eachImage = (batch: number, step: (n: number) => Step): Step[] => perImage(batch, (n) => [step(n)])
 
 /** The same area, its channels from the given one on. */
 const skipChannels = (a: Area, count: number): Area => ({ ...a, at: a.at + count * a.plane * laneBytes(a.lane) })
@@ -48,7 +59,7 @@ export function emitPad(op: OpOf<'pad'>, batch: number): Step[] {
     const { channels, height, width } = from
     const to = skipChannels(areaOf(op.out, n, batch), op.before)
     // Splitting planes into the phases of stride 1 copies them.
-    const args = [...place(from), channels, height, width, ...place(to), height, width, 1, 1]
+    const args = [...place(from), channels, height, width, ...place(to), height, width, 1, 1, 1, 1]
     return { op: op.name, kernel: `phases_${bits(op.x)}`, args }
   })
 }
@@ -71,43 +82,62 @@ function alike(area: Area, scale: number, tables: Tables): Constants {
 /** Elementwise requantisation of stored numbers: an activation, or the f32 copy of a value. */
 export function emitConvert(op: OpOf<'convert'>, tables: Tables, batch: number): Step[] {
   const { x, out } = op
-  // Into f32 outputs as real numbers; otherwise in the grid's own domain, where nothing is rounded anew.
-  const factor = out.grid === undefined ? valueUnit(x) : storedToGrid(x)
+  // Real numbers where one side has no grid; otherwise in the grid's own domain, where nothing is rounded anew.
+  const real = x.grid === undefined || out.grid === undefined
+  const factor = real ? valueUnit(x) * out.gridScale : storedToGrid(x)
   const grid = tables.grid(out, op.activation)
-  const to = alikeAreas(out, batch)
-  return alikeAreas(x, batch).map((from, n) => requant(op.name, from, to[n], alike(from, factor, tables), grid))
+  // Between a batch in lanes and one image after the other, feature by feature.
+  const turned = x.layout !== out.layout && (x.layout === 'vector' || out.layout === 'vector')
+  const area = (v: Value, n: number) => (turned ? featuresOf(v, n, batch) : alikeArea(v, n, batch))
+  return eachImage(!turned && x.layout === 'vector' ? 1 : batch, (n) => {
+    const from = area(x, n)
+    return requant(op.name, from, area(out, n), alike(from, factor, tables), grid)
+  })
 }
 
 /** The sum of two stored values. */
 export function emitAdd(op: OpOf<'add'>, tables: Tables, batch: number): Step[] {
   const { x, shortcut, out } = op
   const grid = tables.grid(out, op.activation)
-  const others = alikeAreas(shortcut, batch)
-  const to = alikeAreas(out, batch)
   const factor = valueUnit(shortcut) * out.gridScale
-  return alikeAreas(x, batch).map((from, n) => {
+  return eachImage(x.layout === 'vector' ? 1 : batch, (n) => {
+    const [from, other, to] = [x, shortcut, out].map((v) => alikeArea(v, n, batch))
     const constants = alike(from, valueUnit(x) * out.gridScale, tables)
-    return requant(op.name, from, to[n], constants, grid, { from: others[n], factor })
+    return requant(op.name, from, to, constants, grid, { from: other, factor })
   })
 }
 
-/** Raw numbers, staged as f32 [image][C][H][W] or [feature][lane], to the input value. */
-export function emitInput(op: OpOf<'input'>, staging: number, tables: Tables, batch: number): Step[] {
+/** Raw numbers, staged as f32 one image after the other, to the input value. `lanes` is scratch for the vectors of a batch. */
+export function emitInput(op: OpOf<'input'>, staging: number, lanes: number, tables: Tables, batch: number): Step[] {
   const { spec, out } = op
-  const channels = out.shape[0]
+  const { channels, height, width } = areaOf(out, 0, batch)
   const spread = (a: readonly number[]) =>
     tables.f32(Array.from({ length: channels }, (_, c) => a[a.length === 1 ? 0 : c] * out.gridScale))
   const constants = { scale: spread(spec.scale), bias: spread(spec.offset) }
   const grid = tables.grid(out)
-  if (!isPlanes(out) && batch === 1) {
+  const size = elements(spec.shape)
+  if (out.layout === 'vector' && batch === 1) {
     return [requantVector(op.name, staging, 'f32', out, constants, grid)]
   }
-  return eachImage(isPlanes(out) ? batch : 1, (n) => {
-    const to = areaOf(out, n, batch)
-    const pixels = to.height * to.width
-    const from: Area = isPlanes(out)
-      ? { ...to, lane: 'f32', at: staging + n * channels * pixels * 4, plane: pixels, pitch: to.width }
-      : { ...to, lane: 'f32', at: staging }
-    return requant(op.name, from, to, constants, grid)
+  if (out.layout === 'vector') {
+    const step = vectorStep(batch)
+    const spreadOut = eachImage(batch, (n) => {
+      const args = [staging + n * size * 4, size, size, 1, 1, size, lanes + n * 4, step]
+      return { op: op.name, kernel: 'flatten_32', args }
+    })
+    const to = areaOf(out, 0, batch)
+    return [...spreadOut, requant(op.name, { ...to, lane: 'f32', at: lanes }, to, constants, grid)]
+  }
+  return eachImage(batch, (n) => {
+    const from: Area = {
+      lane: 'f32',
+      at: staging + n * size * 4,
+      plane: height * width,
+      pitch: width,
+      channels,
+      height,
+      width,
+    }
+    return requant(op.name, from, areaOf(out, n, batch), constants, grid)
   })
 }

@@ -3,9 +3,11 @@
  */
 import type { PoolNode, Shape } from '../graph/ir.js'
 import { type Lane, laneBytes } from '../kernels/lanes.js'
+import type { DenseLevels } from './byte-levels.js'
 import type { Geometry } from './geometry.js'
 import type { WeightedOp } from './lower.js'
-import { type Area, areaOf, type Constants, requant, requantVector, type Step } from './requant.js'
+import type { Scratch } from './memory.js'
+import { type Area, areaOf, type Constants, perImage, requant, requantVector, type Step } from './requant.js'
 import type { Tables } from './tables.js'
 import { isPlanes, planesOf, type Value, valueUnit } from './values.js'
 
@@ -14,15 +16,9 @@ export interface Layer extends Constants {
   readonly geometry: Geometry
   readonly rows: number
   readonly kernel: 'planar' | 'scalar'
-  readonly planes: number
+  /** Digit planes of levels; undefined: the program holds f32 weights. */
+  readonly planes: number | undefined
   readonly program: number
-}
-
-/** Scratch that all operations share: accumulators, pooled accumulators and phase planes. */
-export interface Scratch {
-  readonly acc: number
-  readonly pooled: number
-  readonly phases: number
 }
 
 /** Elements between the accumulator rows of neighbouring output channels: whole vectors. */
@@ -40,7 +36,7 @@ export function splitPhases(op: WeightedOp, layer: Layer, scratch: Scratch, n: n
   const source = planesOf(x.shape, x.pad)
   const corner = n * source.image + source.origin - op.node.pad[0] * source.pitch - op.node.pad[1]
   const from = [x.base + corner * bytes, source.plane, source.pitch, source.channels, p.height, p.width]
-  const to = [scratch.phases, p.yPlane, p.yPitch, p.yHeight, p.yWidth, ...p.stride]
+  const to = [scratch.phases, p.yPlane, p.yPitch, p.yHeight, p.yWidth, ...p.stride, ...p.count]
   return [{ op: op.name, kernel: `phases_${bytes * 8}`, args: [...from, ...to] }]
 }
 
@@ -59,13 +55,14 @@ export function finishLayer(
   tables: Tables,
   batch: number,
   n: number,
+  wide = false,
 ): Step[] {
   const { x, out, shortcut } = op
   const g = layer.geometry
   const grid = tables.grid(out, op.activation)
   const alone = !isPlanes(x) && batch === 1
-  // The scalar gather sums in i32 whatever its integer inputs are.
-  const lane: Lane = alone && x.lane !== 'f32' ? 'i32' : x.lane
+  // The scalar gather and the dense integer kernel sum in i32 whatever their integer inputs are.
+  const lane: Lane = (alone || wide) && x.lane !== 'f32' ? 'i32' : x.lane
   if (alone && shortcut === undefined) {
     return [requantVector(op.name, scratch.acc, lane, out, layer, grid)]
   }
@@ -73,7 +70,7 @@ export function finishLayer(
   let sums: Area = {
     lane,
     at: scratch.acc,
-    plane: alone ? 1 : accPlane(g, lane),
+    plane: alone ? 1 : accPlane(g, wide ? 'i16' : lane),
     pitch: g.pitch,
     channels: layer.rows,
     height: g.outHeight,
@@ -100,7 +97,7 @@ export function poolShape(node: PoolNode, x: Shape, out: Shape): number[] {
 /** A weighted layer on the sparse kernels. */
 export function emitSparse(op: WeightedOp, layer: Layer, scratch: Scratch, tables: Tables, batch: number): Step[] {
   const { x } = op
-  if (layer.kernel === 'scalar') {
+  if (layer.kernel === 'scalar' && layer.planes !== undefined) {
     const args = [layer.program, layer.rows, layer.planes, x.base, scratch.acc]
     return [
       { op: op.name, kernel: `gather_scalar_${x.lane}`, args },
@@ -108,14 +105,42 @@ export function emitSparse(op: WeightedOp, layer: Layer, scratch: Scratch, table
     ]
   }
   const plane = accPlane(layer.geometry, x.lane) * laneBytes(x.lane)
-  const images = isPlanes(x) ? batch : 1
-  return Array.from({ length: images }, (_, n) => {
+  return perImage(isPlanes(x) ? batch : 1, (n) => {
     const from = productInput(x, layer, scratch, n)
-    const args = [layer.program, layer.rows, layer.planes, from, scratch.acc, plane, plane / 16]
+    const to = [from, scratch.acc, plane, plane / 16]
+    const product =
+      layer.planes === undefined
+        ? { op: op.name, kernel: 'gather_mul_f32', args: [layer.program, layer.rows, ...to] }
+        : { op: op.name, kernel: `gather_${x.lane}`, args: [layer.program, layer.rows, layer.planes, ...to] }
+    return [...splitPhases(op, layer, scratch, n), product, ...finishLayer(op, layer, scratch, tables, batch, n)]
+  })
+}
+
+/** A layer on the dense integer kernel, group by group. */
+export function emitDenseLevels(
+  op: WeightedOp,
+  layer: Layer,
+  weights: DenseLevels,
+  scratch: Scratch,
+  tables: Tables,
+  batch: number,
+): Step[] {
+  const { x } = op
+  const { geometry } = layer
+  const rows = layer.rows / geometry.groups
+  const vectors = Math.ceil(geometry.flat / 8)
+  const plane = accPlane(geometry, 'i16') * 4
+  return perImage(isPlanes(x) ? batch : 1, (n) => {
+    const from = productInput(x, layer, scratch, n)
+    const products = Array.from({ length: geometry.groups }, (_, group): Step => {
+      const at = [weights.address + group * weights.groupBytes, rows, weights.pairs, weights.offsets]
+      const to = [from + group * geometry.groupStep * 2, scratch.acc + group * rows * plane, plane, vectors]
+      return { op: op.name, kernel: 'dense_i16', args: [...at, ...to] }
+    })
     return [
       ...splitPhases(op, layer, scratch, n),
-      { op: op.name, kernel: `gather_${x.lane}`, args },
-      ...finishLayer(op, layer, scratch, tables, batch, n),
+      ...products,
+      ...finishLayer(op, layer, scratch, tables, batch, n, true),
     ]
-  }).flat()
+  })
 }

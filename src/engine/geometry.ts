@@ -3,7 +3,7 @@
  * that the planar gather computes for each row.
  *
  * The padded image is flat, so weight (c, u, v) of a convolution reads c * plane + u * pitch + v further on than the
- * output's own position. Outputs run on through the pitch: `junk` positions at row ends are computed and ignored.
+ * output's own position (u and v times the dilation where there is one). Outputs run on through the pitch: `junk` positions at row ends are computed and ignored.
  */
 import type { ConvNode, Shape } from '../graph/ir.js'
 import { isPlanes, planesOf, type Value, vectorStep } from './values.js'
@@ -17,6 +17,8 @@ export interface Phases {
   readonly yHeight: number
   readonly yWidth: number
   readonly stride: readonly [number, number]
+  /** How many phases the kernel reads, vertically and horizontally. */
+  readonly count: readonly [number, number]
   /** elements of the whole phase buffer */
   readonly size: number
 }
@@ -45,17 +47,18 @@ function convGeometry(node: ConvNode, x: Value, out: Shape): Geometry {
   const [sy, sx] = node.stride
   const groups = node.groups ?? 1
   const channels = from.channels / groups
+  const [dy, dx] = node.dilation ?? [1, 1]
   const corner = from.origin - node.pad[0] * from.pitch - node.pad[1]
   const offsets = new Uint32Array(channels * kh * kw)
   const fill = (offset: (c: number, u: number, v: number) => number) => {
     let k = 0
     for (let c = 0; c < channels; c++) {
-      for (let u = 0; u < kh; u++) for (let v = 0; v < kw; v++) offsets[k++] = offset(c, u, v)
+      for (let u = 0; u < kh; u++) for (let v = 0; v < kw; v++) offsets[k++] = offset(c, u * dy, v * dx)
     }
   }
   const unit = sy === 1 && sx === 1
-  const yHeight = outHeight + Math.floor((kh - 1) / sy)
-  const yWidth = outWidth + Math.floor((kw - 1) / sx)
+  const yHeight = outHeight + Math.floor(((kh - 1) * dy) / sy)
+  const yWidth = outWidth + Math.floor(((kw - 1) * dx) / sx)
   const pitch = unit ? from.pitch : yWidth
   const base = {
     offsets,
@@ -71,7 +74,8 @@ function convGeometry(node: ConvNode, x: Value, out: Shape): Geometry {
     return { ...base, groupStep: channels * from.plane }
   }
   const yPlane = Math.ceil((yHeight * yWidth) / 8) * 8
-  fill((c, u, v) => ((c * sy + (u % sy)) * sx + (v % sx)) * yPlane + Math.floor(u / sy) * yWidth + Math.floor(v / sx))
+  const [py, px] = [kh === 1 ? 1 : sy, kw === 1 ? 1 : sx]
+  fill((c, u, v) => ((c * py + (u % sy)) * px + (v % sx)) * yPlane + Math.floor(u / sy) * yWidth + Math.floor(v / sx))
   const phases: Phases = {
     height: from.height + node.pad[0] + node.pad[2],
     width: from.width + node.pad[1] + node.pad[3],
@@ -80,9 +84,10 @@ function convGeometry(node: ConvNode, x: Value, out: Shape): Geometry {
     yHeight,
     yWidth,
     stride: node.stride,
-    size: from.channels * sy * sx * yPlane,
+    count: [py, px],
+    size: from.channels * py * px * yPlane,
   }
-  return { ...base, groupStep: channels * sy * sx * yPlane, phases }
+  return { ...base, groupStep: channels * py * px * yPlane, phases }
 }
 
 /** A dense layer: alone, one scalar per feature; in a batch, one row of lanes per feature. */

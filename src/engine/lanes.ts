@@ -21,7 +21,12 @@ export function sumBound(x: Value, sums: LevelSums): number {
   return (x.nonnegative ? Math.max(sums.positive, sums.negative) : sums.total) * maxStored(x.grid)
 }
 
-const CAPACITY: Record<Lane, number> = { i16: 2 ** 15 - 1, i32: 2 ** 31 - 1, f32: Infinity }
+/** The largest |sum| that lanes hold. */
+export const CAPACITY: Readonly<Record<Lane, number>> = {
+  i16: 2 ** 15 - 1,
+  i32: 2 ** 31 - 1,
+  f32: Infinity,
+}
 const WIDER: Record<Lane, Lane> = { i16: 'i32', i32: 'f32', f32: 'f32' }
 
 /**

@@ -5,6 +5,7 @@
  */
 import { WhiteDwarfError } from '../errors.js'
 import {
+  type ConvNode,
   type Graph,
   type InputSpec,
   isWeighted,
@@ -17,9 +18,10 @@ import {
 } from '../graph/ir.js'
 import { rangeMax } from '../graph/model.js'
 import { fusedAdds } from '../graph/ranges.js'
+import type { TensorFn } from '../graph/tensor-fn.js'
 import { gridScale, INT8, MAX_INTEGER } from '../kernels/grid.js'
 import type { ResolvedOptions } from './options.js'
-import { type Activation, maxStored, type Value } from './values.js'
+import { type Activation, type Layout, layerLayout, maxStored, type Value } from './values.js'
 
 export type Op =
   | { readonly kind: 'input'; readonly name: string; readonly spec: InputSpec; readonly out: Value }
@@ -64,7 +66,15 @@ export type Op =
       readonly x: Value
       readonly out: Value
     }
-  /** Requantises elementwise: an activation that stands alone, or the f32 copy of an output that other nodes use too. */
+  /** A tensor function of flat values. */
+  | {
+      readonly kind: 'tensor'
+      readonly name: string
+      readonly fn: TensorFn
+      readonly inputs: readonly Value[]
+      readonly out: Value
+    }
+  /** Requantises elementwise: an activation that stands alone, another layout, or the f32 copy of an output that other nodes use too. */
   | {
       readonly kind: 'convert'
       readonly name: string
@@ -79,6 +89,7 @@ export type WeightedOp = OpOf<'weighted'>
 /** The values that an operation reads. */
 export function operands(op: Op): readonly Value[] {
   if (op.kind === 'input') return []
+  if (op.kind === 'tensor') return op.inputs
   return 'shortcut' in op && op.shortcut !== undefined ? [op.x, op.shortcut] : [op.x]
 }
 
@@ -94,12 +105,14 @@ const NO_PAD: Pads = [0, 0, 0, 0]
 /**
  * @param shapes from inferShapes
  * @param ranges value name -> range code (see graph/model.ts)
+ * @param constants values of constant nodes, by name
  * @throws WhiteDwarfError E_GRAPH (nodes that only exist in training, missing ranges)
  */
 export function lower(
   graph: Graph,
   shapes: ReadonlyMap<string, Shape>,
   ranges: Readonly<Record<string, number>>,
+  constants: Readonly<Record<string, Float32Array>>,
   options: ResolvedOptions,
 ): Lowered {
   const readers = new Map<string, Node[]>()
@@ -112,6 +125,7 @@ export function lower(
   }
   const readersOf = (name: string) => readers.get(name) ?? []
   const isOutput = new Set(graph.outputs)
+  const rounded = roundedValues(graph, ranges)
   const sumsOf = fusedAdds(graph)
 
   const ops: Op[] = []
@@ -121,19 +135,53 @@ export function lower(
   const done = new Set<string>([...sumsOf.values()].map((node) => node.name))
 
   const define = (name: string, nonnegative: boolean, grid: Value['grid'], gridScale: number): Value => {
-    const lane = grid === undefined || maxStored(grid) > MAX_INTEGER ? 'f32' : maxStored(grid) <= 32767 ? 'i16' : 'i32'
     const shape = shapes.get(name) as Shape
-    const value: Value = { name, shape, nonnegative, grid, gridScale, lane, pad: NO_PAD, base: 0 }
+    // What is no image and no vector can only be flat.
+    const layout = shape.length === 1 || shape.length === 3 ? layerLayout(shape) : 'flat'
+    return keep(name, makeValue(name, shape, layout, nonnegative, grid, gridScale))
+  }
+  const keep = (name: string, value: Value): Value => {
     values.push(value)
     byName.set(name, value)
     return value
   }
+  /** A flat value. */
+  const defineFlat = (name: string, more: Pick<Value, 'alias' | 'constant'> = {}): Value =>
+    keep(name, { ...makeValue(name, shapes.get(name) as Shape, 'flat', false, undefined, 1), ...more })
+  const activationGrid = options.precision === 'int8' ? INT8 : options.fp8
   /** A value rounded to the precision's grid, scaled by its calibrated range. */
-  const quantised = (name: string, nonnegative: boolean): Value => {
-    if (options.precision === 'f32') return define(name, nonnegative, undefined, 1)
-    const max = rangeOf(name, ranges, readersOf)
-    const grid = options.precision === 'int8' ? INT8 : options.fp8
-    return define(name, nonnegative, grid, gridScale(grid, max))
+  const quantised = (name: string, nonnegative: boolean, grid: Value['grid'] = activationGrid): Value => {
+    if (options.precision === 'f32' || !rounded.has(name)) return define(name, nonnegative, undefined, 1)
+    return define(name, nonnegative, grid, gridScale(grid, rangeOf(name, ranges, readersOf)))
+  }
+  /** Other forms of values: flat ones for tensor functions, planes and vectors for layers. */
+  const forms = new Map<Value, Value>()
+  const formOf = (x: Value, make: () => Value): Value => {
+    const known = forms.get(x)
+    if (known !== undefined) return known
+    const out = make()
+    values.push(out)
+    forms.set(x, out)
+    ops.push({ kind: 'convert', name: out.name, x, out, activation: undefined })
+    return out
+  }
+  const flat = (name: string): Value => {
+    const x = byName.get(name) as Value
+    if (x.layout === 'flat') return x
+    return formOf(x, () => makeValue(`${name}:flat`, x.shape, 'flat', x.nonnegative, undefined, 1))
+  }
+  /** For layers. Only what they multiply is rounded to a grid. */
+  const layered = (name: string, rounded: boolean): Value => {
+    const x = byName.get(name) as Value
+    if (x.layout !== 'flat') return x
+    return formOf(x, () => {
+      const layout = layerLayout(x.shape)
+      if (options.precision === 'f32' || !rounded)
+        return makeValue(`${name}:${layout}`, x.shape, layout, false, undefined, 1)
+      const grid = options.precision === 'int8' ? INT8 : options.fp8
+      const scale = gridScale(grid, rangeOf(name, ranges, readersOf))
+      return makeValue(`${name}:${layout}`, x.shape, layout, false, grid, scale)
+    })
   }
   /** Same grid as x: nothing is requantised on the way. */
   const sameGrid = (name: string, x: Value): Value => define(name, x.nonnegative, x.grid, x.gridScale)
@@ -157,19 +205,34 @@ export function lower(
     return { out, activation }
   }
   const layer = (node: WeightedNode, from: string, shortcut?: Value): Op => {
-    const x = byName.get(node.inputs[0]) as Value
-    if (node.op === 'conv2d') x.pad = widest(x.pad, node.pad)
+    const x = layered(node.inputs[0], true)
     const shape = shapes.get(node.name) as Shape
+    if (node.op === 'conv2d') x.pad = widest(x.pad, borderFor(node, x.shape, shape))
     return { kind: 'weighted', name: node.name, node, x, shape, shortcut, ...result(from) }
+  }
+  const tensor = (name: string, fn: TensorFn, names: readonly string[]): Op => {
+    if (fn.kind === 'constant') {
+      const out = defineFlat(name, { constant: constants[name] })
+      return { kind: 'tensor', name, fn, inputs: [], out }
+    }
+    const inputs = names.map(flat)
+    const out = defineFlat(name, fn.kind === 'reshape' && inputs[0].constant === undefined ? { alias: inputs[0] } : {})
+    return { kind: 'tensor', name, fn, inputs, out }
   }
   const lowerNode = (node: Node): Op => {
     const { name } = node
     if (isWeighted(node)) return layer(node, name)
-    const x = byName.get(node.inputs[0]) as Value
+    if (node.op === 'tensor') return tensor(name, node.fn, node.inputs)
+    const first = byName.get(node.inputs[0]) as Value
+    if (first?.layout === 'flat' || byName.get(node.inputs[1] ?? '')?.layout === 'flat') {
+      const fn = onFlat(node, shapes.get(name) as Shape)
+      if (fn !== undefined && !sumsOf.has(name)) return tensor(name, fn, node.inputs)
+    }
+    const x = first && layered(node.inputs[0], false)
     switch (node.op) {
       case 'add': {
         const sums = sumsOf.get(name)
-        const shortcut = byName.get(node.inputs[sums?.name === node.inputs[1] ? 0 : 1]) as Value
+        const shortcut = layered(node.inputs[sums?.name === node.inputs[1] ? 0 : 1], false)
         return sums === undefined ? { kind: 'add', name, x, shortcut, ...result(name) } : layer(sums, name, shortcut)
       }
       case 'maxpool':
@@ -192,13 +255,17 @@ export function lower(
     }
   }
   for (const spec of graph.inputs) {
-    ops.push({ kind: 'input', name: spec.name, spec, out: quantised(spec.name, false) })
+    ops.push({ kind: 'input', name: spec.name, spec, out: quantised(spec.name, false, INT8) })
   }
   for (const node of graph.nodes) if (!done.has(node.name)) ops.push(lowerNode(node))
   for (const name of graph.outputs) {
     if (outputs.has(name)) continue
     const x = byName.get(name) as Value
-    const out: Value = { ...x, name: `${name}:f32`, grid: undefined, gridScale: 1, lane: 'f32', pad: NO_PAD, base: 0 }
+    if (x.layout === 'flat' && x.constant === undefined) {
+      outputs.set(name, x)
+      continue
+    }
+    const out = makeValue(`${name}:f32`, x.shape, x.layout, x.nonnegative, undefined, 1)
     values.push(out)
     ops.push({ kind: 'convert', name: out.name, x, out, activation: undefined })
     outputs.set(name, out)
@@ -206,8 +273,49 @@ export function lower(
   return { ops, values, outputs }
 }
 
+function makeValue(
+  name: string,
+  shape: Shape,
+  layout: Layout,
+  nonnegative: boolean,
+  grid: Value['grid'],
+  gridScale: number,
+): Value {
+  const lane = grid === undefined || maxStored(grid) > MAX_INTEGER ? 'f32' : maxStored(grid) <= 32767 ? 'i16' : 'i32'
+  return { name, shape, layout, nonnegative, grid, gridScale, lane, pad: NO_PAD, base: 0 }
+}
+
+/** A node as a tensor function, where its input is flat already; undefined: it needs planes or a vector. */
+function onFlat(node: Node, shape: Shape): TensorFn | undefined {
+  switch (node.op) {
+    case 'relu':
+      return { kind: 'map', fn: 'clip', a: 0, b: Infinity }
+    case 'relu6':
+      return { kind: 'map', fn: 'clip', a: 0, b: 6 }
+    case 'add':
+      return { kind: 'combine', fn: 'add' }
+    case 'flatten':
+      return { kind: 'reshape', shape }
+    default:
+      return undefined
+  }
+}
+
 /** Operations whose result has the grid of their input, and whose range therefore serves for both. */
 const SAME_GRID: readonly Node['op'][] = ['maxpool', 'flatten', 'relu', 'relu6', 'padchannels', 'transpose']
+
+/**
+ * Values that something computes with as they are rounded, maybe pooled or moved before. What only tensor functions need is not
+ * rounded, nor are outputs that have no range.
+ */
+function roundedValues(graph: Graph, ranges: Readonly<Record<string, number>>): Set<string> {
+  const rounded = new Set(graph.outputs.filter((name) => Object.hasOwn(ranges, name)))
+  for (const node of [...graph.nodes].reverse()) {
+    const needs = SAME_GRID.includes(node.op) ? rounded.has(node.name) : node.op !== 'tensor'
+    if (needs) for (const name of node.inputs) rounded.add(name)
+  }
+  return rounded
+}
 
 /**
  * The calibrated maximum of a value: its own, or the largest of those of the values made from it without arithmetic.
@@ -223,7 +331,8 @@ function rangeOf(name: string, ranges: Readonly<Record<string, number>>, readers
     }
     for (const reader of readersOf(at)) {
       if (SAME_GRID.includes(reader.op)) names.push(reader.name)
-      else complete = false
+      // Tensor functions compute in f32 with whatever there is.
+      else if (reader.op !== 'tensor') complete = false
     }
   }
   if (complete && max > 0) return max
@@ -231,6 +340,15 @@ function rangeOf(name: string, ranges: Readonly<Record<string, number>>, readers
     'E_GRAPH',
     `the model has no activation range for '${name}': it can run in precision 'f32' only`,
   )
+}
+
+/**
+ * The zero border that a convolution needs around its input: its padding, and rows at least as long as those of its output
+ * where it has stride 1, whose outputs lie as far apart as its inputs.
+ */
+function borderFor(node: ConvNode, x: Shape, out: Shape): Pads {
+  const [top, left, bottom, right] = node.pad
+  return [top, left, bottom, node.stride[1] === 1 ? Math.max(right, out[2] - x[2]) : right]
 }
 
 const widest = (a: Pads, b: Pads): Pads => [

@@ -3,77 +3,63 @@
  * calls that make one run.
  */
 
-import { codedValues } from '../format/half.js'
-import type { WdFile, WdTensor } from '../format/wd.js'
 import type { InputSpec, Shape } from '../graph/ir.js'
 import { elements } from '../graph/ir.js'
-import { laneBytes } from '../kernels/lanes.js'
-import { planesOf as digitPlanes } from '../kernels/levels.js'
-import { type Arena, SLACK } from '../wasm/arena.js'
-import type { WasmInstance } from '../wasm/exports.js'
-import { type DenseWeights, emitDense, loadDenseWeights } from './dense.js'
-import { accPlane, emitSparse, type Layer, type Scratch } from './emit.js'
+import { type Lane, laneBytes } from '../kernels/lanes.js'
+import type { MaxLevel } from '../kernels/levels.js'
+import { SLACK } from '../wasm/arena.js'
+import { accPlane } from './emit.js'
 import { emitAdd, emitConvert, emitFlatten, emitInput, emitPad, emitPool, emitTranspose } from './emit-values.js'
 import { fusePooling } from './fuse.js'
-import { type Geometry, weightedGeometry } from './geometry.js'
-import { chooseLanes, type LevelSums, sumBound } from './lanes.js'
+import { weightedGeometry } from './geometry.js'
+import { sumBound } from './lanes.js'
 import { type Lowered, lower, type Op, type WeightedOp } from './lower.js'
-import type { ResolvedOptions } from './options.js'
+import { layOut, type Placed, type Scratch } from './memory.js'
+import type { LayerInfo, Network, TensorInfo } from './network.js'
+import { type InputPort, inputPort, type OutputPort, outputPort } from './ports.js'
+import { loadProducts } from './products.js'
 import type { Constants, Step } from './requant.js'
+import type { General, Product, Site, Weighted } from './site.js'
 import { Tables } from './tables.js'
-import { isPlanes, planesOf, type Value, valueBytes, valueUnit, vectorStep } from './values.js'
-import { loadPrograms, type Program, rescaleOffsets } from './weights.js'
-
-export interface InputPort {
-  readonly spec: InputSpec
-  /** f32 staging: images one after the other, or [feature][lane] for a batched vector. */
-  readonly staging: number
-  /** Elements from one element of an image to the next. */
-  readonly elementStep: number
-}
-
-export interface OutputPort {
-  readonly shape: Shape
-  readonly value: Value
-}
+import { isPlanes, type Value, valueUnit, vectorStep } from './values.js'
 
 /** What the plan decided for one weighted layer. */
 export interface LayerPlan {
   readonly name: string
   readonly op: 'conv2d' | 'dense'
-  readonly shape: readonly number[]
+  /** Of the weights: [out, in / groups, kh, kw] or [out, in]. */
+  readonly shape: Shape
+  /** Of the value that is read. */
+  readonly input: Shape
+  /** Of the layer's own result, before a pooling that is computed with it. */
+  readonly output: Shape
   /** Share of non-zero weights. */
   readonly density: number
+  /** The kernel of the products. */
   readonly kernel: string
+  /** Largest |level| that the file allows for: 1 is INT2, 3 INT3, 7 INT4, 127 INT8; undefined for plain weights. */
+  readonly maxLevel: MaxLevel | undefined
+  /** How the numbers of the input, of the sums and of the result lie in memory. */
+  readonly lanes: { readonly input: Lane; readonly sums: Lane; readonly result: Lane }
   /** Largest |sum| that the proof allows for, in stored units (undefined in f32). */
   readonly bound: number | undefined
   /** Multiply-accumulates on non-zero weights, per image. */
   readonly macs: number
+  /** Neighbouring outputs that are computed for each row of weights, those between the rows of an image included. */
+  readonly positions: number
+  /** Bytes of the weights in memory, in the form that the kernel reads. */
+  readonly bytes: number
 }
 
 export interface Plan {
   readonly steps: readonly Step[]
-  readonly inputs: ReadonlyMap<string, InputPort>
-  readonly outputs: ReadonlyMap<string, OutputPort>
+  readonly inputs: readonly InputPort[]
+  readonly outputs: readonly OutputPort[]
   readonly layers: readonly LayerPlan[]
-}
-
-/** A weighted operation with what the plan knows of it. */
-interface Weighted {
-  readonly op: WeightedOp
-  readonly tensor: WdTensor
-  readonly geometry: Geometry
-  /** Runs on the scalar gather: one vector, no lanes to fill. */
-  readonly scalar: boolean
-}
-
-/** What a session is made of while its plan is built. */
-interface Site {
-  readonly bytes: Uint8Array
-  readonly file: WdFile
-  readonly instance: WasmInstance
-  readonly arena: Arena
-  readonly options: ResolvedOptions
+  /** What each operation makes, by the operation's name, in order. */
+  readonly made: ReadonlyMap<string, Value>
+  /** Where values and scratch lie, and when. */
+  readonly blocks: readonly Placed[]
 }
 
 /**
@@ -81,50 +67,45 @@ interface Site {
  * @throws WhiteDwarfError E_MEMORY, E_GRAPH, E_FORMAT
  */
 export function buildPlan(site: Site): Plan {
-  const { file, instance, arena, options } = site
+  const { network, instance, arena, options } = site
   const { batch } = options
-  const rising = (node: string) => codedValues(file.layers[node].scale).every((s) => s >= 0)
-  const lowered = fusePooling(lower(file.graph, file.shapes, file.ranges, options), rising)
+  const rising = (node: string) => layerOf(network, node).scale.every((s) => s >= 0)
+  const { graph, shapes, ranges, constants: given } = network
+  const lowered = fusePooling(lower(graph, shapes, ranges, given, options), rising)
   const weighted = describeWeighted(site, lowered)
-  const programs = options.dense ? undefined : sparsePrograms(site, lowered, weighted)
-  const matrices = options.dense ? denseMatrices(site, weighted) : undefined
+  const products = loadProducts(site, lowered, weighted)
+  const productOf = (op: Op) => products.get(op) as Product
+  const { blocks, scratch } = layOut(
+    lowered,
+    (op) => scratchBytes(op, weighted.get(op), products.get(op), batch),
+    batch,
+    instance,
+    arena,
+  )
   const tables = new Tables(instance, arena)
-  const constants = new Map([...weighted].map(([op, w]) => [op, layerConstants(file, w.op, tables)]))
-  for (const value of lowered.values) {
-    const bytes = valueBytes(value, batch)
-    value.base = arena.alloc(bytes)
-    // The zero border is written here once: memory that decoding has used and given back is not clean.
-    new Uint8Array(instance.memory.buffer, value.base, bytes).fill(0)
-  }
-  const scratch = allocateScratch(arena, [...weighted.values()])
-
-  const inputs = new Map<string, InputPort>()
+  const staging = new Map<InputSpec, number>()
   const layers: LayerPlan[] = []
   const emit = (op: Op): Step[] => {
+    const own = scratch.get(op) ?? NO_SCRATCH
     switch (op.kind) {
       case 'input': {
-        const port = inputPort(op.spec, op.out, arena, batch)
-        inputs.set(op.name, port)
-        return emitInput(op, port.staging, tables, batch)
+        const address = arena.alloc(elements(op.spec.shape) * batch * 4)
+        staging.set(op.spec, address)
+        return emitInput(op, address, own.acc, tables, batch)
       }
       case 'weighted': {
         const w = weighted.get(op) as Weighted
-        const program = programs?.get(op.name)
-        const matrix = matrices?.get(op.name)
-        const layer: Layer = {
+        const product = productOf(op)
+        layers.push(layerPlan(w, product))
+        const layer = {
           geometry: w.geometry,
           rows: w.tensor.rows,
-          kernel: w.scalar ? 'scalar' : 'planar',
-          planes: digitPlanes(w.tensor.maxLevel),
-          program: program?.address ?? 0,
-          ...(constants.get(op) as Constants),
+          kernel: w.scalar ? ('scalar' as const) : ('planar' as const),
+          planes: undefined,
+          program: 0,
+          ...layerConstants(network, op, tables),
         }
-        const steps =
-          matrix === undefined
-            ? emitSparse(op, layer, scratch, tables, batch)
-            : emitDense(op, layer, matrix, scratch, tables, batch)
-        layers.push(layerPlan(w, steps, program?.nonzeros ?? matrix?.nonzeros ?? 0, program?.sums))
-        return steps
+        return product.emit(op, layer, own, tables, batch)
       }
       case 'pool':
         return emitPool(op, tables, batch)
@@ -136,131 +117,83 @@ export function buildPlan(site: Site): Plan {
         return emitPad(op, batch)
       case 'transpose':
         return emitTranspose(op, batch)
+      case 'tensor':
+        return (site.general as General).emitTensor(op, tables, batch)
       case 'convert':
         return emitConvert(op, tables, batch)
     }
   }
   const steps = lowered.ops.flatMap(emit)
-  const outputs = new Map(
-    [...lowered.outputs].map(([name, value]): [string, OutputPort] => [name, { shape: value.shape, value }]),
-  )
-  return { steps, inputs, outputs, layers }
+  // The memory does not grow any more: views of it last.
+  const { buffer } = instance.memory
+  return {
+    steps,
+    inputs: [...staging].map(([spec, address]) => inputPort(spec, address, buffer, batch)),
+    outputs: [...lowered.outputs].map(([name, value]) => outputPort(name, value, buffer, batch)),
+    layers,
+    made: new Map(lowered.ops.map((op) => [op.name, op.out])),
+    blocks,
+  }
 }
 
-function describeWeighted({ file, arena, options }: Site, lowered: Lowered): Map<Op, Weighted> {
+function describeWeighted({ network, arena, options }: Site, lowered: Lowered): Map<Op, Weighted> {
   // Offset tables of columns are the largest thing made outside of the arena.
-  for (const tensor of file.tensors) arena.check(tensor.cols * 16)
-  const tensors = new Map(file.tensors.map((t) => [t.name, t]))
+  for (const tensor of network.tensors) arena.check(tensor.cols * 16)
+  const tensors = new Map(network.tensors.map((t) => [t.name, t]))
   const result = new Map<Op, Weighted>()
   for (const op of lowered.ops) {
     if (op.kind !== 'weighted') continue
-    const tensor = tensors.get(file.layers[op.name].tensor) as WdTensor
+    const tensor = tensors.get(layerOf(network, op.name).tensor) as TensorInfo
     const geometry = weightedGeometry(op.node, op.x, op.shape, options.batch)
     result.set(op, { op, tensor, geometry, scalar: !isPlanes(op.x) && options.batch === 1 })
   }
   return result
 }
 
-/** Row programs by operation. Lanes are proved once all levels are known, and offsets widened where the first guess was too narrow. */
-function sparsePrograms(site: Site, lowered: Lowered, weighted: ReadonlyMap<Op, Weighted>): Map<string, Program> {
-  const { bytes, file, instance, arena } = site
-  const guesses = [...weighted.values()].map(({ op, tensor, geometry }) => {
-    const width = laneBytes(op.x.lane)
-    return {
-      op,
-      width,
-      request: {
-        name: op.name,
-        tensor: tensor.name,
-        offsets: geometry.offsets.map((o) => o * width),
-        groups: geometry.groups,
-        groupStep: geometry.groupStep * width,
-      },
-    }
-  })
-  const requests = guesses.map((g) => g.request)
-  const programs = loadPrograms(bytes, file, instance, arena, requests)
-  const sums = new Map([...programs].map(([name, p]): [string, LevelSums] => [name, p.sums]))
-  chooseLanes(lowered, sums, (op) => weighted.get(op)?.scalar === true)
-  for (const { op, width } of guesses) {
-    const factor = laneBytes(op.x.lane) / width
-    if (factor !== 1) rescaleOffsets(instance, programs.get(op.name) as Program, factor)
-  }
-  return programs
-}
-
-function denseMatrices(site: Site, weighted: ReadonlyMap<Op, Weighted>): Map<string, DenseWeights> {
-  const { bytes, file, instance, arena, options } = site
-  const requests = [...weighted.values()].map(({ op, tensor, geometry, scalar }) => ({
-    name: op.name,
-    tensor: tensor.name,
-    packed: !scalar,
-    groups: geometry.groups,
-  }))
-  // The dense kernel is called once a group and image, and its calls lie outside of the arena.
-  for (const { groups } of requests) arena.check(groups * options.batch * 256)
-  return loadDenseWeights(bytes, file, instance, arena, requests)
-}
+const layerOf = (network: Network, name: string): LayerInfo => network.layers.get(name) as LayerInfo
 
 /** Addresses of a layer's scales and biases, with the units of its input and output folded in. */
-function layerConstants(file: WdFile, { x, out, name }: WeightedOp, tables: Tables): Constants {
-  const { scale, bias } = file.layers[name]
+function layerConstants(network: Network, { x, out, name }: WeightedOp, tables: Tables): Constants {
+  const { scale, bias } = layerOf(network, name)
   const unit = valueUnit(x)
   return {
-    scale: tables.f32(codedValues(scale).map((s) => s * unit * out.gridScale)),
-    bias: tables.f32(codedValues(bias).map((b) => b * out.gridScale)),
+    scale: tables.f32(scale.map((s) => s * unit * out.gridScale)),
+    bias: tables.f32(bias.map((b) => b * out.gridScale)),
   }
 }
 
-function allocateScratch(arena: Arena, weighted: readonly Weighted[]): Scratch {
-  const most = (bytes: (w: Weighted) => number) => arena.alloc(weighted.reduce((n, w) => Math.max(n, bytes(w)), 0))
+const NO_SCRATCH: Scratch = { acc: 0, pooled: 0, phases: 0 }
+
+function scratchBytes(op: Op, w: Weighted | undefined, product: Product | undefined, batch: number): Scratch {
+  if (op.kind === 'input' && op.out.layout === 'vector' && batch > 1) {
+    return { ...NO_SCRATCH, acc: elements(op.spec.shape) * vectorStep(batch) * 4 }
+  }
+  if (op.kind !== 'weighted' || w === undefined || product === undefined) return NO_SCRATCH
+  const { geometry, tensor } = w
+  const bytes = laneBytes(product.lane)
   return {
-    acc: most(({ tensor, geometry }) => tensor.rows * accPlane(geometry, 'f32') * 4),
-    pooled: most(({ op }) => (op.pool ? elements(op.out.shape) * 4 : 0)),
-    phases: most(({ geometry }) => (geometry.phases?.size ?? 0) * 4 + SLACK),
+    // Whole vectors of the input's lanes, also where they are summed in wider ones.
+    acc: tensor.rows * accPlane(geometry, op.x.lane) * bytes,
+    pooled: op.pool ? elements(op.out.shape) * bytes : 0,
+    phases: geometry.phases === undefined ? 0 : geometry.phases.size * laneBytes(op.x.lane) + SLACK,
   }
 }
 
-function layerPlan(w: Weighted, steps: readonly Step[], nonzeros: number, sums: LevelSums | undefined): LayerPlan {
-  const { op, tensor, geometry } = w
+function layerPlan({ op, tensor, geometry }: Weighted, product: Product): LayerPlan {
+  const { kernel, lane, nonzeros, sums, bytes } = product
   return {
     name: op.name,
     op: op.node.op,
     shape: tensor.shape,
+    input: op.x.shape,
+    output: op.shape,
     density: nonzeros / (tensor.rows * tensor.cols),
-    kernel: steps.find((s) => /^(gather|gemv|conv)/.test(s.kernel))?.kernel ?? '',
+    kernel,
+    maxLevel: tensor.maxLevel,
+    lanes: { input: op.x.lane, sums: lane, result: op.out.lane },
     bound: sums === undefined || op.x.grid === undefined ? undefined : sumBound(op.x, sums),
     macs: nonzeros * (op.node.op === 'conv2d' ? geometry.outHeight * geometry.outWidth : 1),
-  }
-}
-
-function inputPort(spec: InputSpec, out: Value, arena: Arena, batch: number): InputPort {
-  const size = elements(spec.shape)
-  if (isPlanes(out)) return { spec, staging: arena.alloc(size * batch * 4), elementStep: 1 }
-  const step = vectorStep(batch)
-  return { spec, staging: arena.alloc(size * step * 4), elementStep: step }
-}
-
-/** Copies image n of an output out of memory, row by row. */
-export function readOutput(
-  memory: ArrayBuffer,
-  port: OutputPort,
-  batch: number,
-  n: number,
-  to: Float32Array,
-  offset: number,
-): void {
-  const { value } = port
-  if (!isPlanes(value)) {
-    const step = vectorStep(batch)
-    const from = new Float32Array(memory, value.base, value.shape[0] * step)
-    for (let i = 0; i < value.shape[0]; i++) to[offset + i] = from[i * step + n]
-    return
-  }
-  const p = planesOf(value.shape, value.pad)
-  const from = new Float32Array(memory, value.base + n * p.image * 4, p.image)
-  for (let c = 0; c < p.channels; c++) {
-    const at = offset + c * p.height * p.width
-    to.set(from.subarray(c * p.plane, c * p.plane + p.height * p.width), at)
+    positions: geometry.flat,
+    bytes,
   }
 }

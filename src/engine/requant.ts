@@ -1,6 +1,8 @@
 /** Requantisation steps: sums or stored numbers to a value, with the places of both described alike. */
+
+import { elements } from '../graph/ir.js'
 import { type Lane, laneBytes, laneCode } from '../kernels/lanes.js'
-import { isPlanes, planesOf, type Value, vectorStep } from './values.js'
+import { flatStep, isPlanes, planesOf, type Value, vectorStep } from './values.js'
 
 /** One kernel call. */
 export interface Step {
@@ -8,7 +10,13 @@ export interface Step {
   readonly op: string
   readonly kernel: string
   readonly args: readonly number[]
+  /** The image of the batch that it is about; undefined: all of them. */
+  readonly image?: number
 }
+
+/** The steps for each image of a batch, which a run of fewer images leaves out. */
+export const perImage = (batch: number, steps: (n: number) => readonly Step[]): Step[] =>
+  Array.from({ length: batch }, (_, image) => steps(image).map((step) => ({ ...step, image }))).flat()
 
 /** Where [channels][height][width] numbers lie. Strides count elements. */
 export interface Area {
@@ -24,9 +32,16 @@ export interface Area {
   readonly width: number
 }
 
-/** Image n of a value; of a vector, all images: features are channels, the images lie in a row. */
+/**
+ * Image n of a value; of a vector, all images: features are channels, the images lie in a row. Flat values of three dimensions are
+ * planes without a border, others one row.
+ */
 export function areaOf(v: Value, n: number, batch: number): Area {
   const { lane } = v
+  if (v.layout === 'flat') {
+    const [channels, height, width] = v.shape.length === 3 ? v.shape : [1, 1, elements(v.shape)]
+    return { lane, at: v.base + n * flatStep(v), plane: height * width, pitch: width, channels, height, width }
+  }
   if (!isPlanes(v)) {
     const step = vectorStep(batch)
     return { lane, at: v.base, plane: step, pitch: step, channels: v.shape[0], height: 1, width: batch }
@@ -35,11 +50,18 @@ export function areaOf(v: Value, n: number, batch: number): Area {
   return { ...p, lane, at: v.base + (n * p.image + p.origin) * laneBytes(lane) }
 }
 
-/** The areas to go through when all channels are treated alike: one per image, or a whole vector as a single row. */
-export function alikeAreas(v: Value, batch: number): Area[] {
-  if (isPlanes(v)) return Array.from({ length: batch }, (_, n) => areaOf(v, n, batch))
+/** The area to go through when all channels are treated alike: of image n, or a whole vector as a single row. */
+export function alikeArea(v: Value, n: number, batch: number): Area {
+  if (v.layout !== 'vector') return areaOf(v, n, batch)
   const width = v.shape[0] * vectorStep(batch)
-  return [{ ...areaOf(v, 0, batch), plane: width, pitch: width, channels: 1, width }]
+  return { ...areaOf(v, 0, batch), plane: width, pitch: width, channels: 1, width }
+}
+
+/** Image n of a vector, flat or in the lanes of a batch: a channel of one number for each feature. */
+export function featuresOf(v: Value, n: number, batch: number): Area {
+  const step = v.layout === 'vector' ? vectorStep(batch) : 1
+  const at = v.base + (v.layout === 'vector' ? n * laneBytes(v.lane) : n * flatStep(v))
+  return { lane: v.lane, at, plane: step, pitch: step, channels: elements(v.shape), height: 1, width: 1 }
 }
 
 /** Addresses of one f32 per channel each. */

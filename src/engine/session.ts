@@ -1,14 +1,21 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { WhiteDwarfError } from '../errors.js'
-import { readWd } from '../format/wd.js'
-import { elements, type Shape } from '../graph/ir.js'
-import { checkTensor, type DType, Tensor, type TensorLike } from '../tensor.js'
+import type { Shape } from '../graph/ir.js'
+import type { FloatModel } from '../graph/model.js'
+import type { DType, Tensor, TensorLike } from '../tensor.js'
 import { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
-import { bestIsa, type Isa, instantiate } from '../wasm/load.js'
+import { bestIsa, compileBuild, type Isa, instantiate, instantiateModule } from '../wasm/load.js'
+import type { LayerExplanation } from './explain.js'
+import { checkFeeds, resultTensors } from './feeds.js'
+import { networkOfFile } from './network.js'
 import { type Precision, type ResolvedOptions, resolveOptions, type SessionOptions } from './options.js'
-import { buildPlan, type InputPort, type LayerPlan, type Plan, readOutput } from './plan.js'
+import { buildPlan, type LayerPlan, type Plan } from './plan.js'
+import { readOutput, stage } from './ports.js'
+import { needsGeneral } from './products.js'
+import type { ProfileEntry, ProfileOptions } from './profile.js'
 import { loadBytes, type ModelSource } from './source.js'
+import type { Call, SessionState } from './state.js'
 
 /** What the network expects or returns. */
 export interface PortInfo<Name extends string = string> {
@@ -25,26 +32,11 @@ export interface SessionInfo {
   /** The FP8 split, when precision is 'fp8'. */
   readonly fp8: string | undefined
   readonly batch: number
-  /** Size of the model file. */
+  /** Size of the model file; 0 for a model that is no file. */
   readonly bytes: number
   /** Bytes of WebAssembly memory that the session holds: weights, activations, scratch. */
   readonly memory: number
   readonly layers: readonly LayerPlan[]
-}
-
-/** Time of one operation, medians over the runs of a profile. */
-export interface ProfileEntry {
-  readonly op: string
-  readonly kernels: readonly string[]
-  /** Milliseconds for `batch` images. */
-  readonly ms: number
-}
-
-interface Call {
-  readonly op: string
-  readonly kernel: string
-  readonly fn: (...args: number[]) => number
-  readonly args: readonly number[]
 }
 
 /**
@@ -58,117 +50,129 @@ interface Call {
 export class InferenceSession<In extends string = string, Out extends string = string> {
   readonly inputs: readonly PortInfo<In>[]
   readonly outputs: readonly PortInfo<Out>[]
+  readonly inputNames: readonly In[]
+  readonly outputNames: readonly Out[]
   readonly info: SessionInfo
-  private state: { instance: WasmInstance; plan: Plan; calls: readonly Call[] } | undefined
-  private readonly batch: number
+  private state: SessionState | undefined
+  private measured: ProfileEntry[] | undefined
 
   private constructor(instance: WasmInstance, plan: Plan, info: SessionInfo) {
     const calls = plan.steps.map((s): Call => {
       const fn = instance.exports[s.kernel]
       if (fn === undefined) throw new WhiteDwarfError('E_WASM', `the ${info.isa} build has no kernel '${s.kernel}'`)
-      return { ...s, fn }
+      return { ...s, fn, image: s.image ?? 0 }
     })
     this.state = { instance, plan, calls }
     this.info = info
-    this.batch = info.batch
-    this.inputs = [...plan.inputs.values()].map(({ spec }) => ({
+    this.inputs = plan.inputs.map(({ spec }) => ({
       name: spec.name as In,
       shape: spec.shape,
       types: ['float32', 'uint8'],
     }))
-    this.outputs = [...plan.outputs].map(([name, port]) => ({
-      name: name as Out,
-      shape: port.shape,
-      types: ['float32'],
-    }))
+    this.outputs = plan.outputs.map(({ name, shape }) => ({ name: name as Out, shape, types: ['float32'] }))
+    this.inputNames = this.inputs.map((p) => p.name)
+    this.outputNames = this.outputs.map((p) => p.name)
   }
 
   /**
-   * Loads a .wd model from a path (Node), a URL or bytes.
+   * Loads a .wd model from a path (Node), a URL or bytes, or takes a network of plain weights, which runs in f32.
    * @throws WhiteDwarfError E_IO, E_FORMAT, E_OPTION, E_MEMORY, E_WASM, E_ABORTED
    */
   static async create<In extends string = string, Out extends string = string>(
-    source: ModelSource,
+    source: ModelSource | FloatModel,
     options: SessionOptions = {},
   ): Promise<InferenceSession<In, Out>> {
     const resolved = resolveOptions(options)
-    const bytes = await loadBytes(source, options.signal)
-    const file = readWd(bytes)
-    const { instance, isa } = await openKernels(resolved)
+    const network = isFloatModel(source)
+      ? (await loadGeneral()).networkOfModel(source)
+      : networkOfFile(await loadBytes(source, options.signal))
+    const tensors = needsGeneral(network)
+    const general = tensors || resolved.dense ? await loadGeneral() : undefined
+    const { instance, isa } = await openKernels(resolved, tensors)
     const arena = new Arena(instance.memory, resolved.maxMemory)
-    const plan = buildPlan({ bytes, file, instance, arena, options: resolved })
+    const plan = buildPlan({ network, instance, arena, options: resolved, general })
     return new InferenceSession<In, Out>(instance, plan, {
       isa,
       precision: resolved.precision,
       fp8: resolved.precision === 'fp8' ? resolved.fp8.name : undefined,
       batch: resolved.batch,
-      bytes: bytes.length,
+      bytes: network.kind === 'levels' ? network.bytes.length : 0,
       memory: instance.memory.buffer.byteLength,
       layers: plan.layers,
     })
   }
 
-  get inputNames(): readonly In[] {
-    return this.inputs.map((p) => p.name)
-  }
-
-  get outputNames(): readonly Out[] {
-    return this.outputs.map((p) => p.name)
-  }
-
   /**
-   * Runs the network on N >= 1 images. Inputs are raw values (for pixels 0..255), [N, ...shape]; nothing given is kept
-   * or changed.
-   * @returns output name -> float32 tensor [N, ...shape], freshly allocated
-   * @throws WhiteDwarfError E_SHAPE, E_DTYPE, E_DATA (NaN or infinite values), E_DISPOSED
+   * Runs the network on N >= 1 images, in chunks of `batch`. Nothing given is kept or changed but the tensors of `fetches`.
+   * @param feeds input name -> raw values (for pixels 0..255), [N, ...shape]. One example may be given as [...shape]: then the results
+   *   have no N either
+   * @param fetches output name -> a tensor [N, ...shape] to write the result into, or null for a fresh one; without it all outputs are
+   *   returned in fresh tensors
+   * @returns output name -> float32 tensor [N, ...shape], those of `fetches` where it is given
+   * @throws WhiteDwarfError E_SHAPE, E_DTYPE, E_OPTION, E_DATA (NaN or infinite values), E_DISPOSED
    */
-  async run(feeds: Readonly<Record<In, TensorLike>>): Promise<Record<Out, Tensor<'float32'>>> {
+  async run(
+    feeds: Readonly<Record<In, TensorLike>>,
+    fetches?: Readonly<Partial<Record<Out, Tensor<'float32'> | null>>>,
+  ): Promise<Record<Out, Tensor<'float32'>>> {
     const { plan, instance, calls } = this.live()
-    const count = this.checkFeeds(feeds)
-    const results = new Map(
-      [...plan.outputs].map(([name, port]) => [name, new Float32Array(count * elements(port.shape))]),
-    )
-    for (let first = 0; first < count; first += this.batch) {
-      const images = Math.min(this.batch, count - first)
-      for (const [name, port] of plan.inputs) {
-        this.stage(instance, port, feeds[name as In], first, images)
+    const { batch } = this.info
+    const examples = checkFeeds(plan.inputs, feeds)
+    const results = resultTensors(plan.outputs, examples, fetches)
+    const count = examples ?? 1
+    for (let first = 0; first < count; first += batch) {
+      const images = Math.min(batch, count - first)
+      for (const port of plan.inputs) {
+        stage(port, feeds[port.spec.name as In], first, images, instance.exports.count_nonfinite)
       }
-      for (const call of calls) call.fn(...call.args)
-      const memory = instance.memory.buffer
-      for (const [name, port] of plan.outputs) {
-        const to = results.get(name) as Float32Array
-        for (let n = 0; n < images; n++) readOutput(memory, port, this.batch, n, to, (first + n) * elements(port.shape))
+      for (const call of calls) if (call.image < images) call.fn(...call.args)
+      for (const { port, tensor } of results) {
+        for (let n = 0; n < images; n++) readOutput(port, n, tensor.data, (first + n) * port.size)
       }
     }
-    const tensors = [...plan.outputs].map(([name, port]) => [
-      name,
-      new Tensor('float32', results.get(name) as Float32Array, [count, ...port.shape]),
-    ])
-    return Object.fromEntries(tensors) as Record<Out, Tensor<'float32'>>
+    return Object.fromEntries(results.map(({ port, tensor }) => [port.name, tensor])) as Record<Out, Tensor<'float32'>>
   }
 
   /**
-   * Times every operation on whatever input was run last: medians over `runs` passes after a warm-up.
+   * Runs the network in precision f32 and shows values on the way, one example after the other. For calibration: slower than `run`.
+   * @param feeds as for `run`
+   * @param names of the graph's values to show; those that are not kept, because they were fused away, are left out
+   * @param visit gets a value's real numbers, [C, H, W] or [F] or whatever shape the graph gives it
+   * @throws as `run`
+   */
+  async observe(
+    feeds: Readonly<Record<In, TensorLike>>,
+    names: ReadonlySet<string>,
+    visit: (name: string, values: Float32Array) => void,
+  ): Promise<void> {
+    const state = this.live()
+    if (this.info.precision !== 'f32') {
+      throw new WhiteDwarfError(
+        'E_OPTION',
+        `values can be observed in precision 'f32', this session has '${this.info.precision}'`,
+      )
+    }
+    ;(await import('./observe.js')).observe(state, this.info.batch, feeds, names, visit)
+  }
+
+  /**
+   * Times every operation and its kernels, on whatever input was run last.
    * @throws WhiteDwarfError E_DISPOSED
    */
-  profile(runs = 50): ProfileEntry[] {
-    const { calls } = this.live()
-    const ops = [...new Set(calls.map((c) => c.op))]
-    const samples = new Map(ops.map((op) => [op, [] as number[]]))
-    for (let r = 0; r < runs * 2; r++) {
-      const times = new Map(ops.map((op) => [op, 0]))
-      for (const call of calls) {
-        const begin = performance.now()
-        call.fn(...call.args)
-        times.set(call.op, (times.get(call.op) as number) + performance.now() - begin)
-      }
-      if (r >= runs) for (const [op, ms] of times) samples.get(op)?.push(ms)
-    }
-    return ops.map((op) => {
-      const sorted = (samples.get(op) as number[]).sort((a, b) => a - b)
-      const kernels = [...new Set(calls.filter((c) => c.op === op).map((c) => c.kernel))]
-      return { op, kernels, ms: sorted[sorted.length >> 1] }
-    })
+  async profile(options?: ProfileOptions): Promise<ProfileEntry[]> {
+    const state = this.live()
+    this.measured = (await import('./profile.js')).profile(state, this.info.batch, options)
+    return this.measured
+  }
+
+  /**
+   * Which kernel runs each layer and why, what speaks against others, the proof of its lanes, what it should cost, and what it costs as
+   * measured by the last `profile`.
+   * @throws WhiteDwarfError E_DISPOSED
+   */
+  async explain(): Promise<LayerExplanation[]> {
+    const { plan } = this.live()
+    return (await import('./explain.js')).explain(plan.layers, this.measured)
   }
 
   /** Frees the session's memory. Further calls throw E_DISPOSED; disposing twice is fine. */
@@ -180,71 +184,28 @@ export class InferenceSession<In extends string = string, Out extends string = s
     this.dispose()
   }
 
-  private live(): NonNullable<typeof this.state> {
+  private live(): SessionState {
     if (this.state === undefined) throw new WhiteDwarfError('E_DISPOSED', 'this session was disposed: create a new one')
     return this.state
   }
-
-  /** Checks names, types and shapes; returns the number of images. */
-  private checkFeeds(feeds: Readonly<Record<In, TensorLike>>): number {
-    const expected = this.inputNames.join(', ')
-    if (feeds === null || typeof feeds !== 'object') {
-      throw new WhiteDwarfError('E_OPTION', `run takes an object { ${expected}: tensor }, got ${String(feeds)}`)
-    }
-    for (const name of Object.keys(feeds)) {
-      if (!this.inputNames.includes(name as In)) {
-        throw new WhiteDwarfError('E_OPTION', `the model has no input '${name}': its inputs are ${expected}`)
-      }
-    }
-    let count = -1
-    for (const port of this.inputs) {
-      const tensor = feeds[port.name]
-      if (tensor === undefined) throw new WhiteDwarfError('E_OPTION', `input '${port.name}' is missing`)
-      checkTensor(tensor, port.name)
-      const { dims } = tensor
-      const wanted = `[N, ${port.shape.join(', ')}]`
-      if (dims.length !== port.shape.length + 1 || port.shape.some((d, i) => dims[i + 1] !== d)) {
-        throw new WhiteDwarfError('E_SHAPE', `input '${port.name}' must have shape ${wanted}, got [${dims.join(', ')}]`)
-      }
-      if (dims[0] < 1 || (count !== -1 && dims[0] !== count)) {
-        throw new WhiteDwarfError(
-          'E_SHAPE',
-          `input '${port.name}' has ${dims[0]} images, expected ${count === -1 ? 'at least 1' : count}`,
-        )
-      }
-      count = dims[0]
-    }
-    return count
-  }
-
-  /** Copies images into the staging buffer as f32. */
-  private stage(instance: WasmInstance, port: InputPort, tensor: TensorLike, first: number, images: number): void {
-    const size = elements(port.spec.shape)
-    const staging = new Float32Array(instance.memory.buffer, port.staging)
-    if (port.elementStep === 1) {
-      staging.set(tensor.data.subarray(first * size, (first + images) * size))
-    } else {
-      for (let n = 0; n < images; n++) {
-        for (let i = 0; i < size; i++) staging[i * port.elementStep + n] = tensor.data[(first + n) * size + i]
-      }
-    }
-    if (tensor.type !== 'float32') return
-    const staged = port.elementStep === 1 ? images * size : size * port.elementStep
-    const bad = instance.exports.count_nonfinite(port.staging, staged)
-    if (bad > 0) {
-      throw new WhiteDwarfError(
-        'E_DATA',
-        `input '${port.spec.name}' holds ${bad} values that are NaN or infinite: expected finite numbers`,
-      )
-    }
-  }
 }
 
-async function openKernels(options: ResolvedOptions): Promise<{ instance: WasmInstance; isa: Isa | 'reference' }> {
+const loadGeneral = () => import('./general.js')
+
+const isFloatModel = (source: ModelSource | FloatModel): source is FloatModel =>
+  typeof source === 'object' && source !== null && 'graph' in source && 'weights' in source
+
+async function openKernels(
+  options: ResolvedOptions,
+  tensors: boolean,
+): Promise<{ instance: WasmInstance; isa: Isa | 'reference' }> {
   if (options.isa === 'reference') {
     const { referenceInstance } = await import('../kernels/reference.js')
-    return { instance: referenceInstance('core'), isa: 'reference' }
+    return { instance: referenceInstance('core', 'tensor'), isa: 'reference' }
   }
   const isa = options.isa ?? (await bestIsa())
-  return { instance: await instantiate(isa), isa }
+  const core = await instantiate(isa)
+  if (!tensors) return { instance: core, isa }
+  const { exports } = instantiateModule(await compileBuild('tensor'), core.memory)
+  return { instance: { memory: core.memory, exports: { ...core.exports, ...exports } }, isa }
 }

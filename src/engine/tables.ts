@@ -4,6 +4,9 @@ import type { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
 import type { Activation, Value } from './values.js'
 
+/** One character for each byte: keys of tables. */
+const characters = new TextDecoder('latin1')
+
 /** Writes small read-only tables (grids, pool shapes, constants) into the session's memory, each only once. */
 export class Tables {
   private readonly known = new Map<string, number>()
@@ -14,7 +17,7 @@ export class Tables {
   ) {}
 
   bytes(data: Uint8Array): number {
-    const key = Array.from(data).join()
+    const key = characters.decode(data)
     let address = this.known.get(key)
     if (address === undefined) {
       address = this.arena.alloc(data.length, 16)

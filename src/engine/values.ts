@@ -4,16 +4,29 @@
  * A stored number n stands for the real number n * unit. Quantised values are rounded to a grid (int8 or FP8) after
  * scaling by `gridScale`; integer lanes hold them in units of the grid, which is exact, f32 lanes hold them as they are.
  */
-import type { Pads, Shape } from '../graph/ir.js'
+import { elements, type Pads, type Shape } from '../graph/ir.js'
 import { type Grid, gridUnit } from '../kernels/grid.js'
 import { type Lane, laneBytes } from '../kernels/lanes.js'
 
 /** What is done to a layer's results before they are rounded: max(x, 0), or min(max(x, 0), 6). */
 export type Activation = 'relu' | 'relu6'
 
+/**
+ * How a value lies in memory:
+ *   planes  [C, H, W], each channel a plane inside its zero border; images follow each other
+ *   vector  [F], the images of a batch in the lanes of one row per feature
+ *   flat    any shape, row-major f32; images follow each other. A constant lies there once, for all images.
+ */
+export type Layout = 'planes' | 'vector' | 'flat'
+
 export interface Value {
   readonly name: string
   readonly shape: Shape
+  readonly layout: Layout
+  /** Lies where another flat value lies: a reshape. */
+  readonly alias?: Value
+  /** Values that come with the model. */
+  readonly constant?: Float32Array
   /** Known to hold no negative number. */
   readonly nonnegative: boolean
   /** undefined: f32, not rounded */
@@ -42,7 +55,15 @@ const ROUND = 8
 
 const roundUp = (n: number) => Math.ceil(n / ROUND) * ROUND
 
-/** Geometry of [C, H, W] in memory, in elements. The image sits inside its zero border; planes follow each other. */
+/**
+ * Geometry of [C, H, W] in memory, in elements. The image sits inside its zero border; planes follow each other. What lies
+ * between two rows is the right border of the upper and the left border of the lower one:
+ *
+ *   . . . . .         pad [1, 1, 1, 1]: pitch = width + 1
+ *   . x x x
+ *   . x x x
+ *   . . . . .
+ */
 export interface Planes {
   readonly channels: number
   readonly height: number
@@ -59,8 +80,8 @@ export interface Planes {
 
 export function planesOf(shape: Shape, pad: Pads): Planes {
   const [channels, height, width] = shape
-  const pitch = width + pad[1] + pad[3]
-  const plane = roundUp((height + pad[0] + pad[2]) * pitch)
+  const pitch = width + Math.max(pad[1], pad[3])
+  const plane = roundUp((pad[0] + height + pad[2] - 1) * pitch + pad[1] + width + pad[3])
   return { channels, height, width, pitch, plane, image: channels * plane, origin: pad[0] * pitch + pad[1] }
 }
 
@@ -69,10 +90,17 @@ export function planesOf(shape: Shape, pad: Pads): Planes {
  */
 export const vectorStep = (batch: number): number => (batch === 1 ? 1 : roundUp(batch))
 
-export const isPlanes = (v: Value): boolean => v.shape.length === 3
+export const isPlanes = (v: Value): boolean => v.layout === 'planes'
+
+/** The layout that layers give a value of this shape. */
+export const layerLayout = (shape: Shape): Layout => (shape.length === 3 ? 'planes' : 'vector')
+
+/** Bytes from image to image of a flat value. */
+export const flatStep = (v: Value): number => (v.constant === undefined ? elements(v.shape) * 4 : 0)
 
 /** Bytes of a value for `batch` images. */
 export function valueBytes(v: Value, batch: number): number {
+  if (v.layout === 'flat') return elements(v.shape) * 4 * (v.constant === undefined ? batch : 1)
   const count = isPlanes(v) ? planesOf(v.shape, v.pad).image * batch : v.shape[0] * vectorStep(batch)
   return count * laneBytes(v.lane)
 }

@@ -6,7 +6,7 @@ import { WhiteDwarfError } from '../errors.js'
 import type { WdFile, WdTensor } from '../format/wd.js'
 import { planesOf } from '../kernels/levels.js'
 import { stateBytes, WORD } from '../kernels/ref/entropy/state.js'
-import type { Arena } from '../wasm/arena.js'
+import { ALIGNMENT, type Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
 import type { LevelSums } from './lanes.js'
 
@@ -17,6 +17,7 @@ export interface Program {
   readonly planes: number
   readonly sums: LevelSums
   readonly nonzeros: number
+  readonly bytes: number
 }
 
 export interface ProgramRequest {
@@ -90,7 +91,7 @@ class Decoder {
       }
     }
     this.arena.extendTo(out + 4)
-    return { address, rows, planes, ...this.statistics() }
+    return { address, rows, planes, ...this.statistics(), bytes: out - address }
   }
 
   /** The levels of the current tensor at `address`, int8 [rows, cols]. */
@@ -113,7 +114,7 @@ class Decoder {
       const from = levels + group * each * cols
       out = this.instance.exports.program_from_levels(from, each, cols, this.pairs, this.ctx, out) >>> 0
     }
-    return { address, rows, planes, ...this.statistics() }
+    return { address, rows, planes, ...this.statistics(), bytes: out - address }
   }
 
   /** Must follow the last tensor: a stream that goes on is damaged. */
@@ -139,29 +140,67 @@ class Decoder {
   }
 }
 
-/** Decodes every tensor of the file into the programs that its layers ask for. */
+/** What a file's tensors became. */
+export interface Decoded {
+  /** By the name of the operation. */
+  readonly programs: Map<string, Program>
+  /** Tensors of 8-bit levels, by their own names: what becomes of them depends on how many are zero (byte-levels.ts). */
+  readonly byteLevels: Map<string, Int8Array>
+}
+
+/** Decodes every tensor of the file into the programs that its layers ask for; 8-bit levels as they are. */
 export function loadPrograms(
   bytes: Uint8Array,
   file: WdFile,
   instance: WasmInstance,
   arena: Arena,
   requests: readonly ProgramRequest[],
-): Map<string, Program> {
+): Decoded {
+  const begin = arena.mark()
   const decoder = new Decoder(bytes, file, instance, arena)
+  const first = arena.mark()
   const programs = new Map<string, Program>()
+  const byteLevels = new Map<string, Int8Array>()
   for (const tensor of file.tensors) {
     decoder.begin(tensor)
+    if (tensor.maxLevel === 127) {
+      const mark = arena.mark()
+      byteLevels.set(tensor.name, decoder.dense(tensor, arena.alloc(tensor.rows * tensor.cols)).slice())
+      arena.release(mark)
+      continue
+    }
     const users = requests.filter((r) => r.tensor === tensor.name)
     if (users.length === 1) {
       programs.set(users[0].name, decoder.program(tensor, users[0]))
       continue
     }
+    const mark = arena.mark()
     const levels = arena.alloc(tensor.rows * tensor.cols)
     const nonzeros = decoder.dense(tensor, levels).reduce((n, l) => n + (l === 0 ? 0 : 1), 0)
+    const from = arena.mark()
     for (const user of users) programs.set(user.name, decoder.programOf(tensor, levels, nonzeros, user))
+    moveDown(programs, from, mark, instance, arena)
   }
   decoder.finish()
-  return programs
+  moveDown(programs, first, begin, instance, arena)
+  return { programs, byteLevels }
+}
+
+/** Moves all programs behind `from` down to `to`, over what decoding needed. Their words are offsets into inputs: nothing else changes. */
+function moveDown(
+  programs: Map<string, Program>,
+  from: number,
+  to: number,
+  instance: WasmInstance,
+  arena: Arena,
+): void {
+  // By whole alignments, so that programs stay aligned.
+  const distance = Math.floor((from - to) / ALIGNMENT) * ALIGNMENT
+  new Uint8Array(instance.memory.buffer).copyWithin(from - distance, from, arena.used)
+  for (const [name, program] of programs) {
+    if (program.address >= from) programs.set(name, { ...program, address: program.address - distance })
+  }
+  arena.release(arena.used - distance)
 }
 
 /** Hands each tensor's levels to `visit`; they are gone afterwards. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { SessionOptions } from '../../src/engine/options.js'
@@ -10,9 +11,15 @@ import { Tensor } from '../../src/tensor.js'
 import { BRANCHES } from './branches.js'
 import { GRAPHS, randomModel } from './models.js'
 
-const files = Object.values({ ...GRAPHS, ...BRANCHES }).map((graph, i) =>
-  encodeModel(randomModel(graph, { seed: i, maxLevel: ([1, 3, 7] as const)[i % 3], density: 0.3 })),
+/** Tensor functions, constants and 8-bit levels. */
+const golden = ['tensors-a', 'tensors-b', 'tensors-c', 'bytes-runs'].map((name) =>
+  Uint8Array.from(readFileSync(new URL(`../format/golden/${name}.wd`, import.meta.url))),
 )
+const files = Object.values({ ...GRAPHS, ...BRANCHES })
+  .map((graph, i) =>
+    encodeModel(randomModel(graph, { seed: i, maxLevel: ([1, 3, 7, 127] as const)[i % 4], density: 0.3 })),
+  )
+  .concat(golden)
 
 /** The bytes with a checksum that fits them: damage that only deeper checks can find. */
 function sealed(bytes: Uint8Array): Uint8Array {

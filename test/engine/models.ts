@@ -57,7 +57,7 @@ export function chain(input: readonly number[], specs: readonly Spec[]): Graph {
 
 export interface ModelOptions {
   readonly seed: number
-  readonly maxLevel: 1 | 3 | 7
+  readonly maxLevel: 1 | 3 | 7 | 127
   readonly density: number
 }
 

@@ -42,8 +42,7 @@ export function runNaive(model: Model, image: ArrayLike<number>, grid: Grid | un
   const { graph } = model
   const shapes = inferShapes(graph)
   const results = new Map<string, Result>()
-  const scaleFor = (max: number) => {
-    if (grid === undefined) return 1
+  const scaleFor = (max: number, grid: Grid) => {
     if (grid === INT8) return fround(INT8.max / max)
     // Formats of many exponent bits keep three octaves for what int8 cuts off.
     const room = grid.minExponent <= -6 ? 3 : 0
@@ -63,14 +62,16 @@ export function runNaive(model: Model, image: ArrayLike<number>, grid: Grid | un
   const spec = graph.inputs[0]
   const per = image.length / spec.shape[0]
   const pick = (a: readonly number[], i: number) => a[a.length === 1 ? 0 : Math.floor(i / per)]
-  const inScale = grid === undefined ? 1 : scaleFor(rangeOf(spec.name))
+  // Inputs are 8-bit integers in fp8 too.
+  const inGrid = grid && INT8
+  const inScale = inGrid === undefined ? 1 : scaleFor(rangeOf(spec.name), inGrid)
   results.set(spec.name, {
     shape: spec.shape,
     gridScale: inScale,
-    grid,
+    grid: inGrid,
     data: Float64Array.from({ length: image.length }, (_, i) => {
       const scaled = fround(fround(image[i]) * fround(pick(spec.scale, i) * inScale))
-      return round(fround(scaled + fround(pick(spec.offset, i) * inScale)), grid)
+      return round(fround(scaled + fround(pick(spec.offset, i) * inScale)), inGrid)
     }),
   })
 
@@ -81,7 +82,7 @@ export function runNaive(model: Model, image: ArrayLike<number>, grid: Grid | un
     const name = fused ? next.name : node.name
     const final = graph.outputs.includes(name) && readers(name).length === 0
     const outGrid = final ? undefined : grid
-    const outScale = final || grid === undefined ? 1 : scaleFor(rangeOf(name))
+    const outScale = final || grid === undefined ? 1 : scaleFor(rangeOf(name), grid)
     const shape = shapes.get(name) as Shape
     const data = weighted
       ? layer(model, weighted, results.get(weighted.inputs[0]) as Result, shape, outScale)
@@ -189,7 +190,7 @@ function f32Sum(levels: Int8Array, planes: number, partial: boolean, x: (k: numb
     const s = [0, 0, 0, 0]
     acc = fround(acc + acc)
     for (const sign of [1, -1]) {
-      const columns = Array.from(levels.keys()).filter((k) => (levelDigits(levels[k])[plane] ?? 0) === sign)
+      const columns = Array.from(levels.keys()).filter((k) => (levelDigits(levels[k], planes)[plane] ?? 0) === sign)
       columns.forEach((k, n) => {
         if (!partial) acc = fround(acc + sign * x(k))
         else {

@@ -1,0 +1,164 @@
+/** Why each layer runs as it does, and what it should cost. Loaded on demand. */
+import { elements } from '../graph/ir.js'
+import { LANES, type Lane, laneBytes } from '../kernels/lanes.js'
+import { planesOf } from '../kernels/levels.js'
+import { DENSE_LIMIT, DENSE_TILE } from './byte-levels.js'
+import { DENSE_ROWS, SPARSE_LIMIT } from './float-weights.js'
+import { CAPACITY } from './lanes.js'
+import type { LayerPlan } from './plan.js'
+import type { ProfileEntry } from './profile.js'
+
+/** A kernel that could compute a layer. */
+export interface Alternative {
+  readonly kernel: string
+  /** Estimated milliseconds of its products for one image. */
+  readonly ms: number
+  /** Why it is not in use; undefined for the one that is. */
+  readonly objection: string | undefined
+}
+
+/** What the plan decided for one weighted layer, why, and what it costs. */
+export interface LayerExplanation extends LayerPlan {
+  /** Why it runs on this kernel. */
+  readonly why: string
+  /** The largest |sum| that its lanes hold, at least `bound`; undefined where sums are f32. */
+  readonly capacity: number | undefined
+  /** Estimated milliseconds of its products for one image: their work at the rates of RATES. */
+  readonly estimatedMs: number
+  /** Other kernels for such a layer. */
+  readonly alternatives: readonly Alternative[]
+  /** Bytes read and written for one image: weights, inputs and results once, sums twice. */
+  readonly bytesMoved: number
+  /** What `profile` measured, if it ran before: for `batch` images, with everything that belongs to the layer. */
+  readonly measured: ProfileEntry | undefined
+}
+
+/**
+ * 10^9 operations in a second that the estimates assume, on vectors of 16 bytes, or on single numbers for gather_scalar. Measured with data
+ * in the cache (npm run bench -- layers) on the machine that docs/claims.md names. They tell kernels and layers apart; `profile` measures.
+ */
+export const RATES = {
+  gather_i16: 5.6,
+  gather_i32: 5,
+  gather_f32: 5,
+  gather_mul_f32: 3,
+  gather_scalar_i16: 2,
+  gather_scalar_i32: 2,
+  gather_scalar_f32: 2,
+  dense_i16: 4,
+  conv_f32: 4.2,
+  gemv_f32: 4,
+} as const
+
+type KernelName = keyof typeof RATES
+
+/** Binary digits of an 8-bit level that is not zero, on average: what a row program adds for it. */
+const BYTE_DIGITS = 2.7
+
+/** @param measured entries of a profile of the same session */
+export function explain(layers: readonly LayerPlan[], measured: readonly ProfileEntry[] = []): LayerExplanation[] {
+  const entries = new Map(measured.map((entry) => [entry.op, entry]))
+  return layers.map((layer) => {
+    const { kernel, bound, lanes, name } = layer
+    const alternatives = candidates(layer).filter((c) => c.kernel !== kernel)
+    return {
+      ...layer,
+      why: reason(layer),
+      capacity: bound === undefined ? undefined : CAPACITY[lanes.sums],
+      estimatedMs: estimate(layer, kernel as KernelName),
+      alternatives: alternatives.map((c) => ({ ...c, ms: estimate(layer, c.kernel) })),
+      bytesMoved: bytesMoved(layer),
+      measured: entries.get(name),
+    }
+  })
+}
+
+function reason(layer: LayerPlan): string {
+  const { kernel, maxLevel, density, lanes, bound } = layer
+  const share = `${percent(density)} of the weights are not zero`
+  const fits = bound === undefined ? '' : `; sums of up to ${bound} fit ${lanes.sums}`
+  if (kernel === 'gemv_f32') return `one vector on the dense kernel; ${share}`
+  if (kernel.startsWith('gather_scalar')) return `one vector has no lanes to fill; ${share}${fits}`
+  if (maxLevel === undefined) return `${share}; dense is faster from ${percent(SPARSE_LIMIT)} on`
+  if (kernel === 'conv_f32') return "kernels 'dense' was asked for"
+  if (maxLevel === 127) return `${share}; adding digits is faster up to ${percent(DENSE_LIMIT)}${fits}`
+  return `${share}; levels to 4 bits are added, whatever their density${fits}`
+}
+
+/** Kernels that compute such a layer, with what speaks against them if they are not in use. */
+function candidates(layer: LayerPlan): { readonly kernel: KernelName; readonly objection: string }[] {
+  const { kernel, maxLevel, lanes, bound, density } = layer
+  const rows = rowsPerGroup(layer)
+  const share = `${percent(density)} of the weights are not zero`
+  const baseline = "the dense baseline, for kernels 'dense' only"
+  if (kernel === 'gemv_f32' || kernel.startsWith('gather_scalar')) {
+    return maxLevel === undefined ? [] : [{ kernel: 'gemv_f32', objection: baseline }]
+  }
+  if (maxLevel === undefined) {
+    const few = rows < DENSE_ROWS ? `only ${rows} rows in a group` : share
+    return [
+      { kernel: 'gather_mul_f32', objection: share },
+      { kernel: 'conv_f32', objection: few },
+    ]
+  }
+  const wide = bound === undefined ? 'the values are no integers' : `sums of up to ${bound} do not fit`
+  const gathers = LANES.slice(0, LANES.indexOf(lanes.input) + 1).map((lane: Lane) => ({
+    kernel: `gather_${lane}` as const,
+    objection: kernel === 'dense_i16' ? share : wide,
+  }))
+  const dense = lanes.input !== 'i16' ? 'reads i16 only' : rows < DENSE_TILE ? `only ${rows} rows in a group` : share
+  return [
+    ...gathers,
+    ...(maxLevel === 127 ? [{ kernel: 'dense_i16' as const, objection: dense }] : []),
+    { kernel: 'conv_f32', objection: baseline },
+  ]
+}
+
+/** Milliseconds of a layer's products for one image. */
+const estimate = (layer: LayerPlan, kernel: KernelName): number => work(layer, kernel) / RATES[kernel] / 1e6
+
+/** Operations of a kernel on a layer, in the units of RATES. */
+function work(layer: LayerPlan, kernel: KernelName): number {
+  const { shape, output, positions, density } = layer
+  const cols = elements(shape) / shape[0]
+  const vectors = (lane: Lane) => Math.ceil((positions * laneBytes(lane)) / 16)
+  switch (kernel) {
+    case 'gather_i16':
+    case 'gather_i32':
+    case 'gather_f32':
+      return additions(layer) * vectors(kernel.slice(7) as Lane)
+    case 'gather_mul_f32':
+      return density * elements(shape) * vectors('f32')
+    case 'gather_scalar_i16':
+    case 'gather_scalar_i32':
+    case 'gather_scalar_f32':
+      return additions(layer)
+    case 'dense_i16':
+      // Two products a vector, for whole tiles of rows and pairs of columns.
+      return groupsOf(layer) * wholeTiles(rowsPerGroup(layer), DENSE_TILE) * Math.ceil(cols / 2) * vectors('i16') * 2
+    case 'conv_f32': {
+      const [, height = 1, width = positions] = output
+      return groupsOf(layer) * wholeTiles(rowsPerGroup(layer), DENSE_ROWS) * cols * height * Math.ceil(width / 4)
+    }
+    case 'gemv_f32':
+      return (shape[0] * cols) / 4
+  }
+}
+
+/** Additions of a layer's row program for each output: one for every binary digit of its levels that is not zero. */
+function additions({ kernel, maxLevel, shape, bytes, density }: LayerPlan): number {
+  // The program's words, less the two that begin the digits of one weight in each row.
+  if (kernel.startsWith('gather') && maxLevel !== undefined) return bytes / 4 - 2 * shape[0] * planesOf(maxLevel)
+  return density * elements(shape) * (maxLevel === 127 ? BYTE_DIGITS : 1)
+}
+
+function bytesMoved({ input, output, shape, positions, lanes, bytes }: LayerPlan): number {
+  const sums = shape[0] * positions * laneBytes(lanes.sums)
+  return bytes + elements(input) * laneBytes(lanes.input) + 2 * sums + elements(output) * laneBytes(lanes.result)
+}
+
+const groupsOf = ({ op, input, shape }: LayerPlan): number => (op === 'conv2d' ? input[0] / shape[1] : 1)
+const rowsPerGroup = (layer: LayerPlan): number => layer.shape[0] / groupsOf(layer)
+const wholeTiles = (rows: number, tile: number): number => Math.ceil(rows / tile) * tile
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
