@@ -15,13 +15,15 @@ const ENTRIES = {
   simd: { entry: 'assembly/index.ts', config: 'asconfig.json' },
   relaxed: { entry: 'assembly/index.ts', config: 'asconfig.json' },
   debug: { entry: 'assembly/index.ts', config: 'asconfig.json' },
+  tensor: { entry: 'assembly/tensor/index.ts', config: 'asconfig.json' },
+  'tensor-debug': { entry: 'assembly/tensor/index.ts', config: 'asconfig.json' },
   train: { entry: 'assembly/train/index.ts', config: 'asconfig.json' },
   'train-threads': { entry: 'assembly/train/index.ts', config: 'asconfig.json' },
   'train-debug': { entry: 'assembly/train/index.ts', config: 'asconfig.json' },
   probes: { entry: 'bench/probes/probes.ts', config: 'bench/probes/asconfig.json' },
 }
 /** The builds that ship, as base64 modules. The debug builds and the benchmarks' probes stay in build/wasm. */
-const EMBEDDED = ['simd', 'relaxed', 'train', 'train-threads']
+const EMBEDDED = ['simd', 'relaxed', 'tensor', 'train', 'train-threads']
 
 function sourceHash() {
   const hash = createHash('sha256')
@@ -71,17 +73,21 @@ function compileTypeScript() {
 }
 
 /**
- * The CLI's third-party parts are bundled into one file, so that the package has no dependencies. Their licences go
+ * The third-party parts of a folder are bundled into one file, so that the package has no dependencies. Their licences go
  * beside it.
  */
-async function bundleCliVendor() {
-  const bundle = await rolldown({ input: 'src/cli/vendor.ts', platform: 'node' })
-  const { output } = await bundle.write({ file: 'dist/cli/vendor.js', format: 'esm' })
+async function bundleVendor(folder, platform) {
+  const bundle = await rolldown({ input: `src/${folder}/vendor.ts`, platform })
+  const { output } = await bundle.write({
+    file: `dist/${folder}/vendor.js`,
+    format: 'esm',
+    minify: platform !== 'node',
+  })
   await bundle.close()
   const bundled = output.flatMap((chunk) => Object.keys(chunk.modules ?? {}))
   const packages = new Set(bundled.map(packageFolder).filter((folder) => folder !== undefined))
   writeFileSync(
-    'dist/cli/THIRD-PARTY-LICENSES.txt',
+    `dist/${folder}/THIRD-PARTY-LICENSES.txt`,
     [...packages]
       .sort()
       .map(licenceOf)
@@ -96,11 +102,14 @@ function packageFolder(file) {
 
 function licenceOf(folder) {
   const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-  const file = readdirSync(folder).find((f) => /^licen[cs]e/i.test(f))
-  if (file === undefined) throw new Error(`${folder} has no licence file: it cannot be bundled`)
-  return `${name} ${version}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`
+  const own = readdirSync(folder).find((f) => /^licen[cs]e/i.test(f))
+  // Some packages name their licence without holding its text.
+  const file = own === undefined ? `scripts/licences/${name}.txt` : join(folder, own)
+  if (!existsSync(file)) throw new Error(`${folder} has no licence file: it cannot be bundled`)
+  return `${name} ${version}\n\n${readFileSync(file, 'utf8').trim()}\n`
 }
 
 buildWasm()
 compileTypeScript()
-await bundleCliVendor()
+await bundleVendor('cli', 'node')
+await bundleVendor('onnx', 'browser')
