@@ -1,10 +1,9 @@
 /** Files for the command line: clean errors, and outputs that appear whole or not at all. */
 import { randomBytes } from 'node:crypto'
-import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { WhiteDwarfError } from '../errors.js'
-import type { Arguments } from './args.js'
 
 /** Larger files are refused before they are read: no model or data set here comes near. */
 const MAX_INPUT_BYTES = 2 ** 30
@@ -24,6 +23,15 @@ export async function readInput(path: string, what: string): Promise<Uint8Array<
     return new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
   } catch (cause) {
     if (cause instanceof WhiteDwarfError) throw cause
+    throw new WhiteDwarfError('E_IO', `cannot read ${what} '${path}': ${reason(cause)}`, { cause })
+  }
+}
+
+/** The same at once. @throws WhiteDwarfError E_IO */
+export function readInputNow(path: string, what: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
     throw new WhiteDwarfError('E_IO', `cannot read ${what} '${path}': ${reason(cause)}`, { cause })
   }
 }
@@ -82,11 +90,4 @@ const REASONS: Readonly<Record<string, string>> = {
 export function reason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   return (code !== undefined && REASONS[code]) || message
-}
-
-/** The model path that a command takes as its argument. */
-export function modelArgument(args: Arguments): string {
-  const [path] = args.positionals
-  if (path === undefined) throw new WhiteDwarfError('E_OPTION', 'which model? Give the path of a .wd file')
-  return path
 }

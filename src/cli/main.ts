@@ -4,13 +4,15 @@ import { readFileSync } from 'node:fs'
 import { WhiteDwarfError } from '../errors.js'
 import { parseArguments, suggest } from './args.js'
 import { type Command, commonOptions } from './command.js'
+import { bench } from './commands/bench.js'
+import { convert } from './commands/convert.js'
 import { inspect } from './commands/inspect.js'
 import { run } from './commands/run.js'
 import { sweep } from './commands/sweep.js'
 import { train } from './commands/train.js'
 import { commandHelp, generalHelp } from './help.js'
 
-const commands: readonly Command[] = [train, sweep, run, inspect]
+const commands: readonly Command[] = [train, sweep, convert, run, bench, inspect]
 
 const INTERRUPTED = 130
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeJpeg } from '../../src/cli/vendor.js'
 import { decodeModel } from '../../src/format.js'
 import { Rng } from '../../src/rng.js'
-import { base64, encodePng } from '../train/data/encode.js'
+import { encodePng, JPEG } from '../train/data/encode.js'
 import { cli } from './run-cli.js'
 
 let work: string
@@ -26,11 +26,6 @@ beforeAll(() => {
   }
 })
 afterAll(() => rmSync(work, { recursive: true, force: true }))
-
-/** 16 x 16 pixels that Pillow wrote: the left half 200, 30, 60, the right half 20, 180, 240. */
-const JPEG = base64(
-  '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAIBAQEBAQIBAQECAgICAgQDAgICAgUEBAMEBgUGBgYFBgYGBwkIBgcJBwYGCAsICQoKCgoKBggLDAsKDAkKCgr/2wBDAQICAgICAgUDAwUKBwYHCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgr/wAARCAAQABADAREAAhEBAxEB/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIhMUEGE1FhByJxFDKBkaEII0KxwRVS0fAkM2JyggkKFhcYGRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKTlJWWl5iZmqKjpKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/8QAHwEAAwEBAQEBAQEBAQAAAAAAAAECAwQFBgcICQoL/8QAtREAAgECBAQDBAcFBAQAAQJ3AAECAxEEBSExBhJBUQdhcRMiMoEIFEKRobHBCSMzUvAVYnLRChYkNOEl8RcYGRomJygpKjU2Nzg5OkNERUZHSElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6goOEhYaHiImKkpOUlZaXmJmaoqOkpaanqKmqsrO0tba3uLm6wsPExcbHyMnK0tPU1dbX2Nna4uPk5ebn6Onq8vP09fb3+Pn6/9oADAMBAAIRAxEAPwD5Pr4c/wBTD7cr/Rw/5Xz4jr/OM/6oD7cr/Rw/5Xz/2Q==',
-)
 
 const train = (...more: string[]) =>
   cli([
@@ -59,7 +54,7 @@ describe('a folder of images by class', () => {
   it('gives models that classify single PNG images of their size', () => {
     const classify = (name: string, png: Uint8Array) => {
       writeFileSync(join(work, name), png)
-      return cli(['run', join(work, 'm.wd'), '--image', join(work, name), '--json'])
+      return cli(['run', join(work, 'm.wd'), join(work, name), '--fit', 'none', '--json'])
     }
     const colour = (pixel: readonly number[], side: number) =>
       encodePng({
@@ -68,14 +63,14 @@ describe('a folder of images by class', () => {
         colour: 2,
         samples: Array.from({ length: side * side }, () => pixel).flat(),
       })
-    const answer = (name: string, png: Uint8Array) => JSON.parse(classify(name, png).stdout).results[0].class
+    const answer = (name: string, png: Uint8Array) => JSON.parse(classify(name, png).stdout).results[0].top[0].class
     expect(answer('red.png', colour([235, 75, 75], 8))).toBe(1)
     expect(answer('dark.png', colour([45, 45, 45], 8))).toBe(0)
     // Grey serves for three equal channels.
     expect(answer('grey.png', encodePng({ width: 8, height: 8, colour: 0, samples: new Array(64).fill(45) }))).toBe(0)
     expect(JSON.parse(classify('large.png', colour([1, 2, 3], 9)).stdout).error).toEqual({
       code: 'E_SHAPE',
-      message: expect.stringMatching(/large\.png is an image of \[3, 9, 9\], the model takes \[3, 8, 8\]/),
+      message: expect.stringMatching(/large\.png has 9 x 9 pixels, the model takes 8 x 8/),
     })
   })
 

@@ -3,7 +3,9 @@ import { type FormSize, modelSizes, type TensorSize } from '../../compress.js'
 import { readWd } from '../../format.js'
 import { isWeighted } from '../../graph/ir.js'
 import type { Command, CommandContext } from '../command.js'
-import { modelArgument, readInput } from '../files.js'
+import { readInput } from '../files.js'
+import { inspectOnnx, printOnnx } from '../inspect-onnx.js'
+import { isOnnxPath, modelArgument, parseSizes, sizesOption } from '../models.js'
 import { grouped, percent, plainTable } from '../text.js'
 
 interface LayerReport {
@@ -163,17 +165,26 @@ function printReport(path: string, report: ReturnType<typeof inspectModel>): voi
 export const inspect: Command = {
   name: 'inspect',
   summary: 'show what is in a model file and what each part costs',
-  usage: 'MODEL.wd [--json]',
-  options: [],
+  usage: 'MODEL(.wd|.onnx) [--json]',
+  options: [sizesOption],
   positionals: 1,
   examples: [
     { command: 'whitedwarf inspect model.wd', comment: 'layers, densities, levels, bytes' },
     { command: 'whitedwarf inspect model.wd --json', comment: 'the same for programs' },
+    {
+      command: 'whitedwarf inspect model.onnx',
+      comment: 'operators, and whether they can be imported; layers, densities',
+    },
   ],
   async run({ args, json }: CommandContext): Promise<void> {
     const path = modelArgument(args)
-    const report = inspectModel(await readInput(path, 'model'))
-    if (json) console.log(JSON.stringify({ file: path, ...report }, null, 2))
-    else printReport(path, report)
+    const sizes = parseSizes(args)
+    const bytes = await readInput(path, 'model')
+    const show = <R extends object>(report: R, print: (path: string, report: R) => void) => {
+      if (json) console.log(JSON.stringify({ file: path, ...report }, null, 2))
+      else print(path, report)
+    }
+    if (isOnnxPath(path)) show(inspectOnnx(path, bytes, sizes), printOnnx)
+    else show(inspectModel(bytes), printReport)
   },
 }

@@ -1,33 +1,29 @@
-/** whitedwarf run: a model on a labelled data set (accuracy, speed, confusions) or on images (class probabilities). */
+/** whitedwarf run: a model on a labelled data set (accuracy, speed, confusions), or on files (likeliest classes, or raw results). */
 import type { DataSet } from '../../compress.js'
 import { WhiteDwarfError } from '../../errors.js'
-import { InferenceSession, type SessionOptions, Tensor } from '../../index.js'
+import { type InferenceSession, Tensor } from '../../index.js'
+import { answersOf, answerTable, isClassifier, readLabels } from '../answers.js'
 import type { Arguments } from '../args.js'
-import { type Answers, classify, probabilities } from '../classify.js'
+import { type Answers, classify } from '../classify.js'
 import type { Command, CommandContext } from '../command.js'
 import { dataOptions, parseData } from '../data.js'
-import { modelArgument, readInput } from '../files.js'
-import { readImages } from '../images.js'
+import { readFeeds } from '../inputs.js'
+import {
+  loadModel,
+  type ModelFile,
+  modelArgument,
+  onnxOptions,
+  openSession,
+  parseSession,
+  sessionOptions,
+} from '../models.js'
 import { type Progress, startProgress } from '../progress.js'
 import { duration, grouped, percent, plainTable } from '../text.js'
 
-/** Images whose probabilities are printed unless --limit says otherwise. */
+/** Examples from files that are run unless --limit says otherwise. */
 const SHOWN = 10
-
-function sessionOptions(args: Arguments, signal: AbortSignal): SessionOptions {
-  const precision = args.choice('precision', ['int8', 'fp8', 'f32'] as const)
-  const fp8 = args.string('fp8')
-  const kernels = args.choice('kernels', ['auto', 'dense'] as const)
-  const isa = args.choice('isa', ['simd', 'relaxed', 'reference'] as const)
-  return {
-    ...(precision === undefined ? {} : { precision }),
-    ...(fp8 === undefined ? {} : { fp8 }),
-    ...(kernels === undefined ? {} : { kernels }),
-    ...(isa === undefined ? {} : { isa }),
-    batch: args.number('batch', { min: 1, max: 256, whole: true }) ?? 1,
-    signal,
-  }
-}
+/** Classes that are shown unless --top says otherwise. */
+const TOP = 5
 
 /** The first `limit` examples of a data set as a tensor in the model's shape. */
 function examples(data: DataSet, limit: number, shape: readonly number[]): Tensor {
@@ -41,9 +37,9 @@ function examples(data: DataSet, limit: number, shape: readonly number[]): Tenso
   return new Tensor('uint8', data.images.subarray(0, limit * size), [limit, ...shape])
 }
 
-function describe(path: string, session: InferenceSession) {
-  const { bytes, precision, isa, fp8, memory, batch } = session.info
-  return { model: path, bytes, precision, ...(fp8 === undefined ? {} : { fp8 }), isa, batch, memory }
+function describe({ path, bytes }: ModelFile, session: InferenceSession) {
+  const { precision, isa, fp8, memory, batch } = session.info
+  return { model: path, bytes: bytes.length, precision, ...(fp8 === undefined ? {} : { fp8 }), isa, batch, memory }
 }
 
 /** confusion[label][answer]: how often images of a class were given each answer. */
@@ -55,7 +51,8 @@ function confusions(labels: Uint8Array, answers: Answers): number[][] {
   return table
 }
 
-async function runOnData(session: InferenceSession, path: string, { args, json, quiet, signal }: CommandContext) {
+async function runOnData(session: InferenceSession, file: ModelFile, context: CommandContext) {
+  const { args, json, quiet, signal } = context
   const limit = args.number('limit', { min: 1, whole: true })
   const { test } = await parseData(args)()
   if (test.classes > (session.outputs[0]?.shape[0] ?? 0)) {
@@ -74,10 +71,10 @@ async function runOnData(session: InferenceSession, path: string, { args, json, 
   const confusion = confusions(labels, answers)
   if (json) {
     const result = { images: count, right, accuracy: right / count, msPerImage: answers.msPerImage, confusion }
-    console.log(JSON.stringify({ ...describe(path, session), ...result }, null, 2))
+    console.log(JSON.stringify({ ...describe(file, session), ...result }, null, 2))
     return
   }
-  printModel(path, session)
+  printModel(file, session)
   console.log(`${grouped(count)} images: ${percent(right / count)} right, ${grouped(count - right)} wrong`)
   console.log(`${duration(answers.msPerImage)} per image, ${grouped(1000 / answers.msPerImage)} images/s, one thread`)
   console.log('\nAnswers (columns) by true class (rows):')
@@ -86,48 +83,48 @@ async function runOnData(session: InferenceSession, path: string, { args, json, 
   console.log(plainTable([['', ...classes], ...rows], [0, ...classes.map((_, i) => i + 1)]))
 }
 
-async function runOnImages(
-  session: InferenceSession,
-  path: string,
-  file: string,
-  { args, json, signal }: CommandContext,
-) {
-  const limit = args.number('limit', { min: 1, whole: true }) ?? SHOWN
-  const all = await readImages(file, session.inputs[0].shape)
-  const count = Math.min(limit, all.dims[0])
-  const images = new Tensor(all.type, all.data.subarray(0, (all.size / all.dims[0]) * count), [
-    count,
-    ...all.dims.slice(1),
-  ])
-  const { scores, best, classes } = await classify(session, images, signal)
-  const results = Array.from({ length: count }, (_, i) => ({
-    image: i,
-    class: best[i],
-    probabilities: probabilities(scores.subarray(i * classes, (i + 1) * classes)),
-  }))
-  if (json) {
-    console.log(JSON.stringify({ ...describe(path, session), images: all.dims[0], results }, null, 2))
-    return
+/** What the options say of files and answers. @throws WhiteDwarfError E_OPTION, E_IO */
+function parseFiles(args: Arguments) {
+  const labels = args.string('labels')
+  return {
+    files: args.positionals.slice(1),
+    limit: args.number('limit', { min: 1, whole: true }) ?? SHOWN,
+    top: args.number('top', { min: 1, max: 1000, whole: true }) ?? TOP,
+    fit: args.choice('fit', ['crop', 'stretch', 'none'] as const) ?? 'crop',
+    raw: args.flag('raw'),
+    labels: labels === undefined ? undefined : readLabels(labels),
   }
-  printModel(path, session)
-  const rows = results.map(({ image, class: answer, probabilities: p }) => [
-    `  ${image}`,
-    `${answer}`,
-    ...p.map((v) => percent(v, 1)),
-  ])
-  const header = ['  image', 'class', ...Array.from({ length: classes }, (_, i) => `p(${i})`)]
-  console.log(
-    plainTable(
-      [header, ...rows],
-      header.map((_, i) => i),
-    ),
-  )
-  if (count < all.dims[0]) console.log(`(the first ${count} of ${grouped(all.dims[0])} images; more with --limit)`)
 }
 
-function printModel(path: string, session: InferenceSession): void {
-  const { bytes, precision, isa, memory } = session.info
-  console.log(`${path}: ${grouped(bytes)} bytes, ${precision}, ${isa} kernels, ${grouped(memory / 1024)} KiB of memory`)
+async function runOnFiles(
+  session: InferenceSession,
+  file: ModelFile,
+  { files, limit, top, fit, raw, labels }: ReturnType<typeof parseFiles>,
+  json: boolean,
+) {
+  const { tensors, names } = await readFeeds(files, session.inputs, fit)
+  const count = Math.min(limit, names.length)
+  const feeds = Object.entries(tensors).map(([name, t]) => {
+    const [all, ...shape] = t.dims
+    const own = Math.min(limit, all)
+    return [name, new Tensor(t.type, t.data.subarray(0, (t.size / all) * own), [own, ...shape])]
+  })
+  const classes = isClassifier(session) && !raw
+  const results = await session.run(Object.fromEntries(feeds))
+  const answers = answersOf(results, names.slice(0, count), classes ? top : 0, labels)
+  if (json) {
+    console.log(JSON.stringify({ ...describe(file, session), examples: names.length, results: answers }, null, 2))
+    return
+  }
+  printModel(file, session)
+  console.log(answerTable(answers))
+  if (count < names.length) console.log(`(the first ${count} of ${grouped(names.length)}; more with --limit)`)
+}
+
+function printModel(file: ModelFile, session: InferenceSession): void {
+  const { precision, isa, memory } = session.info
+  const size = grouped(file.bytes.length)
+  console.log(`${file.path}: ${size} bytes, ${precision}, ${isa} kernels, ${grouped(memory / 1024)} KiB of memory`)
 }
 
 async function withProgress<T>(label: string, quiet: boolean, work: (progress: Progress) => Promise<T>): Promise<T> {
@@ -144,24 +141,29 @@ async function withProgress<T>(label: string, quiet: boolean, work: (progress: P
 
 export const run: Command = {
   name: 'run',
-  summary: 'run a model on a labelled data set or on images',
-  usage: 'MODEL.wd (--data PATH | --image FILE) [options]',
+  summary: 'run a model on images, arrays, or a labelled data set',
+  usage: 'MODEL(.wd|.onnx) (FILE... | --data PATH) [options]',
   options: [
     ...dataOptions,
-    {
-      name: 'image',
-      value: 'FILE',
-      help: 'images: PNG, IDX, raw bytes, or raw little-endian floats (.f32); prints class probabilities',
-    },
-    { name: 'limit', value: 'N', help: `first N images only (default: all of --data, ${SHOWN} of --image)` },
-    { name: 'precision', value: 'NAME', help: 'int8 (default), fp8 or f32 activations' },
-    { name: 'fp8', value: 'NAME', help: 'split of fp8: e4m3 (default), e5m2, e3m4, e2m5' },
-    { name: 'kernels', value: 'NAME', help: 'auto (default), or dense: the f32 baseline (needs --precision f32)' },
-    { name: 'isa', value: 'NAME', help: 'simd, relaxed or reference (default: the fastest that works here)' },
-    { name: 'batch', value: 'N', help: 'images computed together, 1 to 256 (default 1)' },
+    { name: 'limit', value: 'N', help: `first N examples only (default: all of --data, ${SHOWN} of files)` },
+    { name: 'top', value: 'N', help: `classes that are shown for each example (default ${TOP})` },
+    { name: 'labels', value: 'FILE', help: 'names of the classes, one a line' },
+    { name: 'raw', help: 'the results as they are, also of a classifier' },
+    { name: 'fit', value: 'HOW', help: 'images of another size: crop (default) and scale, stretch, or none: an error' },
+    ...onnxOptions,
+    ...sessionOptions,
   ],
-  positionals: 1,
+  positionals: Infinity,
   examples: [
+    {
+      command: 'whitedwarf run resnet.onnx cat.jpg dog.png --pixels imagenet --labels imagenet.txt',
+      comment: 'the five likeliest classes of each picture',
+    },
+    {
+      command: 'whitedwarf run detector.onnx image=photo.png threshold=threshold.npy --json',
+      comment: 'several inputs, each by its name; all results as JSON',
+    },
+    { command: 'whitedwarf run model.wd digits.idx --limit 3', comment: 'the first three images of a file of images' },
     {
       command: 'whitedwarf run model.wd --data data/mnist',
       comment: 'accuracy, time per image and confusions on the MNIST test images',
@@ -170,21 +172,20 @@ export const run: Command = {
       command: 'whitedwarf run model.wd --data data/mnist --precision fp8 --limit 1000 --json',
       comment: '8-bit floating point, for programs',
     },
-    { command: 'whitedwarf run model.wd --image digits.idx', comment: 'class probabilities of the images in a file' },
   ],
   async run(context: CommandContext): Promise<void> {
     const { args, signal } = context
-    const path = modelArgument(args)
+    modelArgument(args)
     const data = args.string('data')
-    const image = args.string('image')
-    if ((data === undefined) === (image === undefined)) {
-      throw new WhiteDwarfError('E_OPTION', 'give either --data PATH or --image FILE')
+    const files = parseFiles(args)
+    if ((data === undefined) === (files.files.length === 0)) {
+      throw new WhiteDwarfError('E_OPTION', 'give either files to run the model on, or --data PATH')
     }
-    const options = sessionOptions(args, signal)
-    const session = await InferenceSession.create(await readInput(path, 'model'), options)
+    const file = await loadModel(args)
+    const session = await openSession(file, parseSession(file, args, signal))
     try {
-      if (data !== undefined) await runOnData(session, path, context)
-      else await runOnImages(session, path, image as string, context)
+      if (data !== undefined) await runOnData(session, file, context)
+      else await runOnFiles(session, file, files, context.json)
     } finally {
       session.dispose()
     }
