@@ -1,10 +1,12 @@
 /** The data sets, the models in models/, and how models score. */
 import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InferenceSession, type SessionOptions, Tensor } from 'whitedwarf'
 import {
   type DataSet,
   exportModel,
+  type FloatModel,
   loadDataSet,
   type PresetName,
   type ProgressEvent,
@@ -40,6 +42,17 @@ export function cifar10Folder(): string {
 /** @throws NotMeasured, WhiteDwarfError */
 export const loadCifar10 = async (): Promise<TrainTest> => loadDataSet(cifar10Folder())
 
+/**
+ * A file of a model that others have trained: in the folder that MODELS in the environment names, or in data/models. None of them come
+ * with the repository.
+ * @throws NotMeasured where it is not there
+ */
+export function otherModel(path: string): Uint8Array {
+  const file = join(process.env.MODELS ?? inRepository('data/models'), path)
+  if (existsSync(file)) return readFileSync(file)
+  throw new NotMeasured(`there is no ${file}: the environment variable MODELS must name the folder of ${path}`)
+}
+
 export const shippedModel = (name: string): Uint8Array => readFileSync(new URL(`models/${name}.wd`, ROOT))
 
 /** Trains a preset from scratch and writes it as a file in memory. */
@@ -66,7 +79,11 @@ export function images(data: DataSet, count = data.labels.length): Tensor {
 }
 
 /** All output numbers of a model for a batch of images, [count, classes]. */
-export async function outputs(model: Uint8Array, input: Tensor, options: SessionOptions): Promise<Float32Array> {
+export async function outputs(
+  model: Uint8Array | FloatModel,
+  input: Tensor,
+  options: SessionOptions,
+): Promise<Float32Array> {
   const session = await InferenceSession.create(model, options)
   try {
     const results = await session.run({ [session.inputNames[0]]: input })
@@ -77,7 +94,11 @@ export async function outputs(model: Uint8Array, input: Tensor, options: Session
 }
 
 /** Per cent of a data set that a model gets right. */
-export async function accuracy(model: Uint8Array, data: DataSet, options: SessionOptions): Promise<number> {
+export async function accuracy(
+  model: Uint8Array | FloatModel,
+  data: DataSet,
+  options: SessionOptions,
+): Promise<number> {
   const scores = await outputs(model, images(data), { batch: 16, ...options })
   const classes = scores.length / data.labels.length
   let right = 0

@@ -10,12 +10,28 @@ import type { Claim } from './claim.js'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 
+/** An application that runs networks. */
+const APPLICATION = `
+  import { InferenceSession, Tensor } from ${JSON.stringify(join(ROOT, 'dist/index.js'))}
+  globalThis.classify = async (model, image) =>
+    (await InferenceSession.create(model)).run({ image: new Tensor('uint8', image, [1, 1, 28, 28]) })`
+
 /**
  * Gzip bytes of what an application loads at start-up for the inference entry: bundled and minified. What is imported on
- * demand (a build of the kernels, the scalar references) is in chunks of its own and not counted.
+ * demand (a build of the kernels, the scalar references, what few models need) is in chunks of its own and not counted.
  */
 async function inferenceScriptBytes(): Promise<number> {
-  const bundle = await rolldown({ input: join(ROOT, 'dist/index.js'), platform: 'browser' })
+  const bundle = await rolldown({
+    input: 'application',
+    platform: 'browser',
+    plugins: [
+      {
+        name: 'application',
+        resolveId: (id) => (id === 'application' ? id : null),
+        load: (id) => (id === 'application' ? APPLICATION : null),
+      },
+    ],
+  })
   const { output } = await bundle.generate({ format: 'esm', minify: true })
   await bundle.close()
   const chunks = output.filter((o) => o.type === 'chunk')
@@ -50,12 +66,12 @@ export const packageClaims: readonly Claim[] = [
     name: 'package-size',
     title: 'JavaScript that the inference entry loads at start-up, bundled and minified, gzip; the kernels come on top',
     unit: 'bytes',
-    bar: { op: '<=', value: 20000 },
+    bar: { op: '<=', value: 29000 },
     also: [
-      { figure: 'wasmSimd', unit: 'bytes', bar: { op: '<=', value: 32000 } },
-      { figure: 'wasmRelaxed', unit: 'bytes', bar: { op: '<=', value: 32000 } },
+      { figure: 'wasmSimd', unit: 'bytes', bar: { op: '<=', value: 36000 } },
+      { figure: 'wasmRelaxed', unit: 'bytes', bar: { op: '<=', value: 36000 } },
       { figure: 'wasmTrain', unit: 'bytes', bar: { op: '<=', value: 32000 } },
-      { figure: 'tarball', unit: 'bytes', bar: { op: '<=', value: 450000 } },
+      { figure: 'tarball', unit: 'bytes', bar: { op: '<=', value: 650000 } },
     ],
     minutes: 0.2,
     async measure() {

@@ -1,20 +1,28 @@
 /** All claims, in the order in which they are listed. */
 import { accuracyClaims } from './accuracy.js'
 import type { Claim } from './claim.js'
+import { convertedClaims } from './converted.js'
 import { entropyClaims } from './entropy.js'
 import { inferenceClaims } from './inference.js'
 import { kernelClaims } from './kernels.js'
 import { largeClaims } from './large.js'
 import { methodClaims } from './method.js'
+import { onnxClaims } from './onnx.js'
 import { packageClaims } from './package.js'
+import { peerClaims } from './peers.js'
+import { resnet50Claims } from './resnet50.js'
 import { sizeClaims } from './sizes.js'
 import { trainingClaims } from './training.js'
 
 export const claims: readonly Claim[] = [
   ...accuracyClaims,
+  ...convertedClaims,
   ...methodClaims,
   ...inferenceClaims,
   ...largeClaims,
+  ...peerClaims,
+  ...resnet50Claims,
+  ...onnxClaims,
   ...kernelClaims,
   ...trainingClaims,
   ...entropyClaims,

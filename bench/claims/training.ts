@@ -8,7 +8,7 @@ import { parallelLimit } from '../cores.js'
 import { ourLosses, peerJob } from '../descent.js'
 import { round } from '../machine.js'
 import { NETWORKS, type NetworkName, network } from '../networks.js'
-import { installPeers, type PeerName, peerVersion, runPeer } from '../peers.js'
+import { installPeers, peerVersion, runTraining, type TrainingPeer } from '../peers.js'
 import { BATCH, measureConvolutions } from '../suites/train-conv.js'
 import { chanceImages, type Phase, phases, type StepTimes, timeSteps, trainSteps } from '../training.js'
 import type { Claim, Detail } from './claim.js'
@@ -50,7 +50,7 @@ const SPEED_BATCH: Readonly<Record<NetworkName, number>> = { resnet20: 64, conv6
  * Other libraries take seconds for an image, so they get small batches and few steps. The steps after the first check the
  * gradients: on ResNet-20 for both, on Conv-6 for the faster one.
  */
-const PEER_RUNS: Readonly<Record<NetworkName, Readonly<Record<PeerName, { batch: number; steps: number }>>>> = {
+const PEER_RUNS: Readonly<Record<NetworkName, Readonly<Record<TrainingPeer, { batch: number; steps: number }>>>> = {
   resnet20: { jax: { batch: 4, steps: 3 }, tfjs: { batch: 2, steps: 2 } },
   conv6: { jax: { batch: 4, steps: 2 }, tfjs: { batch: 2, steps: 1 } },
 }
@@ -59,10 +59,10 @@ const LEARNING_RATE = 0.01
 const LOSS_TOLERANCE = 1e-3
 
 /** Images per second of a peer in its fastest step, and how far its losses are from ours. */
-async function measurePeer(peer: PeerName, name: NetworkName) {
+async function measurePeer(peer: TrainingPeer, name: NetworkName) {
   const { batch, steps } = PEER_RUNS[name][peer]
   const descent = { graph: network(name), batch, steps, learningRate: LEARNING_RATE }
-  const { losses, seconds } = await runPeer(peer, await peerJob(descent))
+  const { losses, seconds } = await runTraining(peer, await peerJob(descent))
   const ours = await ourLosses(descent)
   const differences = ours.map((loss, i) => Math.abs(losses[i] - loss) / loss)
   return { batch, imagesPerSecond: batch / Math.min(...seconds), lossDifference: Math.max(...differences) }
