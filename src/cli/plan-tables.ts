@@ -1,13 +1,14 @@
-/** What a session's `explain` and `profile` return, as tables for people. */
-import type { LayerExplanation, ProfileEntry } from '../index.js'
+/** What a session's `explain` returns, as a table for people. */
+import type { LayerExplanation } from '../index.js'
 import { duration, grouped, percent, plainTable } from './text.js'
 
 const shape = (dims: readonly number[]) => dims.join('x')
 
-const WIDTHS: Readonly<Record<number, string>> = { 1: 'INT2', 3: 'INT3', 7: 'INT4', 127: 'INT8' }
+/** INT2 for levels up to 1, INT3 up to 3, ... */
+const widthOf = (maxLevel: number) => `INT${Math.log2(maxLevel + 1) + 1}`
 
-/** A line for each layer; with `reasons`, lines below it that say why it runs as it does and what speaks against other kernels. */
-export function explanationTable(layers: readonly LayerExplanation[], reasons: boolean): string {
+/** A line for each layer, and below it why it runs as it does and what speaks against other kernels. */
+export function explanationTable(layers: readonly LayerExplanation[]): string {
   const measured = layers.some((l) => l.measured !== undefined)
   const header = [
     'layer',
@@ -28,7 +29,7 @@ export function explanationTable(layers: readonly LayerExplanation[], reasons: b
     shape(l.input),
     shape(l.output),
     shape(l.shape),
-    l.maxLevel === undefined ? 'f32' : WIDTHS[l.maxLevel],
+    l.maxLevel === undefined ? 'f32' : widthOf(l.maxLevel),
     percent(l.density, 1),
     l.kernel,
     l.bound === undefined ? '-' : grouped(l.bound),
@@ -42,7 +43,6 @@ export function explanationTable(layers: readonly LayerExplanation[], reasons: b
     [[...header, 'estimated', ...(measured ? ['measured'] : [])], ...rows],
     [6, ...right],
   ).split('\n')
-  if (!reasons) return [head, ...lines].join('\n')
   return [head, ...layers.flatMap((layer, i) => [lines[i], ...reasonLines(layer)])].join('\n')
 }
 
@@ -51,26 +51,4 @@ function reasonLines({ why, alternatives }: LayerExplanation): string[] {
     `    ${why}`,
     ...alternatives.map(({ kernel, ms, objection }) => `    not ${kernel} (${duration(ms)}): ${objection}`),
   ]
-}
-
-/** A line for each operation, then one for each of its kernels where there are several. */
-export function profileTable(entries: readonly ProfileEntry[]): string {
-  const total = entries.reduce((sum, e) => sum + e.ms, 0)
-  const line = (name: string, kernel: string, kind: string, calls: number, ms: number, gmacs?: number) => [
-    name,
-    kernel,
-    kind,
-    `${calls}`,
-    duration(ms),
-    percent(total > 0 ? ms / total : 0, 1),
-    gmacs === undefined ? '' : gmacs.toFixed(1),
-  ]
-  const rows = entries.flatMap(({ op, parts, ms, gmacs }) => {
-    const [first, ...others] = parts
-    if (others.length === 0) return [line(op, first.kernel, first.kind, first.calls, ms, gmacs)]
-    const calls = parts.reduce((sum, p) => sum + p.calls, 0)
-    return [line(op, '', '', calls, ms, gmacs), ...parts.map((p) => line('', p.kernel, p.kind, p.calls, p.ms))]
-  })
-  const header = ['operation', 'kernel', 'kind', 'calls', 'time', 'share', 'G MAC/s']
-  return plainTable([header, ...rows, ['total', '', '', '', duration(total), '', '']], [3, 4, 5, 6])
 }

@@ -229,6 +229,14 @@ describe('inspect', () => {
 })
 
 describe('bench', () => {
+  it('--explain says why layers run as they do', () => {
+    const { stdout } = run('bench', 'layers.onnx', '--seconds', '0.1', '--quiet', '--explain')
+    expect(stdout).toMatch(/\nWhy:\nlayer +op +input/)
+    expect(stdout).toMatch(/of the weights are not zero/)
+    const report = json('bench', 'layers.onnx', '--seconds', '0.1', '--explain')
+    expect(report.explanation[0].why).toMatch(/of the weights are not zero/)
+  })
+
   it('times a model in several precisions, layer by layer', () => {
     const { stdout, status } = run('bench', 'layers.onnx', '--precision', 'f32,int8', '--seconds', '0.1', '--quiet')
     expect(status).toBe(0)

@@ -2,13 +2,14 @@
 import { calibrate, type FloatModel, quantiseModel } from '../../compress.js'
 import { WhiteDwarfError } from '../../errors.js'
 import { decodeModel, encodeModel } from '../../format.js'
-import { InferenceSession, type Precision, type ProfileEntry, Tensor } from '../../index.js'
+import { InferenceSession, type LayerExplanation, type Precision, type ProfileEntry, Tensor } from '../../index.js'
 import { exportOnnx } from '../../onnx.js'
 import { Rng } from '../../rng.js'
 import type { Arguments } from '../args.js'
 import type { Command, CommandContext } from '../command.js'
 import { loadModel, type ModelFile, onnxOptions } from '../models.js'
 import { INSTALL, openPeer, type Peer } from '../ort.js'
+import { explanationTable } from '../plan-tables.js'
 import { startProgress } from '../progress.js'
 import { duration, grouped, percent, plainTable } from '../text.js'
 import { type Contestant, type Timing, timeInTurns } from '../timing.js'
@@ -128,6 +129,7 @@ interface Report {
   readonly peer: string | undefined
   readonly difference?: number
   readonly layers: readonly LayerTime[]
+  readonly explanation?: readonly LayerExplanation[]
 }
 
 async function measure(
@@ -155,13 +157,14 @@ async function measure(
   const [{ session }] = variants
   const plain = variants.find((v) => v.precision === 'f32')
   const layers = layerTimes(session, await session.profile())
-  if (peer === undefined || plain === undefined) return { timings, peer: peer?.name, layers }
+  const plan = { layers, ...(args.flag('explain') && { explanation: await session.explain() }) }
+  if (peer === undefined || plain === undefined) return { timings, peer: peer?.name, ...plan }
   const own = Object.values(await plain.session.run(noise)).map((t) => t.data)
-  return { timings, peer: peer.name, difference: difference(own, await peer.run(inputs)), layers }
+  return { timings, peer: peer.name, difference: difference(own, await peer.run(inputs)), ...plan }
 }
 
 function print(file: ModelFile, variants: readonly Variant[], report: Report): void {
-  const { timings, peer, layers } = report
+  const { timings, peer, layers, explanation } = report
   const [{ session, precision }] = variants
   const { isa, batch } = session.info
   const runtime = `Node ${process.versions.node}, one thread`
@@ -195,6 +198,7 @@ function print(file: ModelFile, variants: readonly Variant[], report: Report): v
       [2, 3, 4, 5],
     ),
   )
+  if (explanation !== undefined) console.log(`\nWhy:\n${explanationTable(explanation)}`)
 }
 
 /** onnxruntime-web with the same network, dense; a model that it does not take is no failure of this command. */
@@ -221,6 +225,7 @@ export const bench: Command = {
     { name: 'batch', value: 'N', help: 'examples computed together, 1 to 256 (default 1)' },
     { name: 'seconds', value: 'X', help: `time for each, after a warm-up (default ${SECONDS})` },
     { name: 'isa', value: 'NAME', help: 'simd or relaxed (default: the fastest that works here)' },
+    { name: 'explain', help: 'say why each layer runs on its kernel, and what speaks against others' },
     ...onnxOptions,
   ],
   positionals: 1,
