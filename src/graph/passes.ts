@@ -5,27 +5,61 @@
 import { elements, inferShapes, isWeighted, type Node, type Shape, type TensorNode, type WeightedNode } from './ir.js'
 import type { FloatModel, LayerWeights } from './model.js'
 
-/** A model that passes take apart: nodes by name in execution order, and who reads each value. */
+/** A model that passes take apart: nodes in execution order, and who reads each value. */
 class Draft {
-  readonly nodes: Map<string, Node>
   readonly weights: Record<string, LayerWeights>
   readonly shapes: ReadonlyMap<string, Shape>
   private readonly outputs: ReadonlySet<string>
+  /** Nodes that are gone leave gaps. */
+  private readonly list: (Node | undefined)[]
+  private readonly places: Map<string, number>
+  private readonly readers = new Map<string, Set<string>>()
 
   constructor(private readonly model: FloatModel) {
-    this.nodes = new Map(model.graph.nodes.map((node) => [node.name, node]))
+    this.list = [...model.graph.nodes]
+    this.places = new Map(model.graph.nodes.map((node, i) => [node.name, i]))
+    for (const node of model.graph.nodes) this.enter(node)
     this.weights = { ...model.weights }
     this.shapes = inferShapes(model.graph)
     this.outputs = new Set(model.graph.outputs)
   }
 
+  node(name: string): Node | undefined {
+    const place = this.places.get(name)
+    return place === undefined ? undefined : this.list[place]
+  }
+
+  private enter({ name, inputs }: Node): void {
+    for (const input of inputs) {
+      const readers = this.readers.get(input) ?? new Set()
+      this.readers.set(input, readers.add(name))
+    }
+  }
+
+  private leave({ name, inputs }: Node): void {
+    for (const input of inputs) this.readers.get(input)?.delete(name)
+  }
+
+  /** Another node of the same name in the place of one. */
+  replace(node: Node): void {
+    const place = this.places.get(node.name) as number
+    this.leave(this.list[place] as Node)
+    this.list[place] = node
+    this.enter(node)
+  }
+
+  remove(name: string): void {
+    const place = this.places.get(name) as number
+    this.leave(this.list[place] as Node)
+    this.list[place] = undefined
+    this.places.delete(name)
+  }
+
   /** The node that makes a value, where nothing but `reader` needs it. */
   private only(name: string, reader: string): Node | undefined {
-    if (this.outputs.has(name)) return undefined
-    for (const node of this.nodes.values()) {
-      if (node.name !== reader && node.inputs.includes(name)) return undefined
-    }
-    return this.nodes.get(name)
+    const readers = this.readers.get(name) ?? new Set()
+    const others = readers.size - Number(readers.has(reader))
+    return this.outputs.has(name) || others > 0 ? undefined : this.node(name)
   }
 
   /** The layer whose result only `reader` uses. */
@@ -36,7 +70,7 @@ class Draft {
 
   /** The values of a constant node. */
   constant(name: string): Float32Array | undefined {
-    const node = this.nodes.get(name)
+    const node = this.node(name)
     return node?.op === 'tensor' && node.fn.kind === 'constant' ? this.model.constants[name] : undefined
   }
 
@@ -48,12 +82,13 @@ class Draft {
   /** A layer with other weights in the place of a node that follows it: under that node's name. */
   absorb(layer: WeightedNode, follower: string, weights: LayerWeights): void {
     // In the layer's own place, because what it reads is made before it, and so are the constants.
-    const nodes = [...this.nodes.values()].flatMap((node): Node[] => {
-      if (node.name === layer.name) return [{ ...layer, name: follower }]
-      return node.name === follower ? [] : [node]
-    })
-    this.nodes.clear()
-    for (const node of nodes) this.nodes.set(node.name, node)
+    const place = this.places.get(layer.name) as number
+    this.remove(layer.name)
+    this.remove(follower)
+    const renamed = { ...layer, name: follower }
+    this.list[place] = renamed
+    this.places.set(follower, place)
+    this.enter(renamed)
     delete this.weights[layer.name]
     this.weights[follower] = weights
   }
@@ -61,10 +96,10 @@ class Draft {
   /** Everything reads `by` instead of what a node makes. */
   bypass(name: string, by: string): boolean {
     if (this.outputs.has(name)) return false
-    this.nodes.delete(name)
-    for (const node of this.nodes.values()) {
-      if (!node.inputs.includes(name)) continue
-      this.nodes.set(node.name, { ...node, inputs: node.inputs.map((input) => (input === name ? by : input)) })
+    this.remove(name)
+    for (const reader of [...(this.readers.get(name) ?? [])]) {
+      const node = this.node(reader) as Node
+      this.replace({ ...node, inputs: node.inputs.map((input) => (input === name ? by : input)) })
     }
     return true
   }
@@ -72,10 +107,11 @@ class Draft {
   /** What the outputs need, in order. */
   finish(): FloatModel {
     const needed = new Set<string>(this.outputs)
-    for (const node of [...this.nodes.values()].reverse()) {
+    const all = this.list.filter((node) => node !== undefined)
+    for (const node of [...all].reverse()) {
       if (needed.has(node.name)) for (const input of node.inputs) needed.add(input)
     }
-    const nodes = [...this.nodes.values()].filter((node) => needed.has(node.name))
+    const nodes = all.filter((node) => needed.has(node.name))
     const kept = new Set(nodes.map((node) => node.name))
     const only = <T>(record: Readonly<Record<string, T>>) =>
       Object.fromEntries(Object.entries(record).filter(([name]) => kept.has(name)))
@@ -88,7 +124,7 @@ class Draft {
 export function simplify(model: FloatModel): FloatModel {
   const draft = new Draft(model)
   for (const { name } of model.graph.nodes) {
-    const node = draft.nodes.get(name)
+    const node = draft.node(name)
     if (node === undefined) continue
     if (node.op === 'tensor') {
       if (!foldAffine(draft, node)) dropIdle(draft, node)
@@ -156,12 +192,12 @@ function foldPadding(draft: Draft, conv: Node & { op: 'conv2d' }): void {
   const { before, after, between, value } = pad.fn
   if (value !== 0 || before[0] !== 0 || after[0] !== 0 || between.some((n) => n !== 0)) return
   const [top, left, bottom, right] = conv.pad
-  draft.nodes.set(conv.name, {
+  draft.replace({
     ...conv,
     inputs: pad.inputs,
     pad: [top + before[1], left + before[2], bottom + after[1], right + after[2]],
   })
-  draft.nodes.delete(pad.name)
+  draft.remove(pad.name)
 }
 
 /** Reshapes and permutations that change nothing, and reshapes of reshapes. */
@@ -174,9 +210,9 @@ function dropIdle(draft: Draft, node: TensorNode): void {
     (fn.kind === 'expand' && fn.shape.join() === from?.join())
   if (idle && draft.bypass(name, inputs[0])) return
   if (fn.kind !== 'reshape') return
-  const earlier = draft.nodes.get(inputs[0])
+  const earlier = draft.node(inputs[0])
   if (earlier?.op === 'tensor' && earlier.fn.kind === 'reshape') {
-    draft.nodes.set(name, { ...node, inputs: earlier.inputs })
-    dropIdle(draft, draft.nodes.get(name) as TensorNode)
+    draft.replace({ ...node, inputs: earlier.inputs })
+    dropIdle(draft, draft.node(name) as TensorNode)
   }
 }

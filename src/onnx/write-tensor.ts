@@ -136,7 +136,7 @@ export function writeTensor(w: Writer, fn: TensorFn, inputs: readonly string[], 
       writePad(w, fn, x(), w.shapeOf(inputs[0]), name)
       return
     case 'resample':
-      writeResample(w, fn, x(), rank, name)
+      writeResample(w, fn, x(), w.shapeOf(name), name)
       return
   }
 }
@@ -224,17 +224,18 @@ function writePad(
   w.add('Pad', [joined, w.integers([0, ...before, 0, ...rest]), fill], {}, name)
 }
 
-/** A weighted sum of elements that are gathered, one term for each tap. */
-function writeResample(w: Writer, fn: Fn<'resample'>, x: string, rank: number, name: string): void {
-  const { axis, taps, indices, weights } = fn
-  const size = indices.length / taps
-  const dims = [size, ...new Array<number>(rank - axis - 1).fill(1)]
-  const term = (t: number): string => {
-    const of = (list: readonly number[]) => Array.from({ length: size }, (_, i) => list[i * taps + t])
-    const taken = w.add('Gather', [x, w.integers(of(indices))], { axis: axis + 1 })
-    return w.add('Mul', [taken, w.floats(of(weights), dims)])
-  }
-  let sum = term(0)
-  for (let t = 1; t < taps; t++) sum = w.add('Add', [sum, term(t)])
-  w.add('Identity', [sum], {}, name)
+/** Elements that are gathered, times their weights, summed tap by tap. */
+function writeResample(
+  w: Writer,
+  { axis, taps, indices, weights }: Fn<'resample'>,
+  x: string,
+  shape: Shape,
+  name: string,
+): void {
+  const taken = w.add('Gather', [x, w.integers(indices)], { axis: axis + 1 })
+  const inner = shape.slice(axis + 1)
+  const size = shape[axis]
+  const wide = w.add('Reshape', [taken, w.integers([0, ...shape.slice(0, axis), size, taps, ...inner])])
+  const factors = w.floats(weights, [size, taps, ...inner.map(() => 1)])
+  w.add('ReduceSum', [w.add('Mul', [wide, factors]), w.integers([axis + 2])], { keepdims: 0 }, name)
 }
