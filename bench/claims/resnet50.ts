@@ -34,7 +34,7 @@ const OPENINGS = 7
 
 const session: Claim = {
   name: 'resnet50-session',
-  title: `${NETWORK}: milliseconds from bytes to a session in a fresh process, compiling the kernels included`,
+  title: `${NETWORK}: processor time from bytes to a session in a fresh process, all threads, compiling the kernels included`,
   unit: 'ms',
   bar: { op: '<=', value: 300 },
   also: [
@@ -63,7 +63,7 @@ const session: Claim = {
       }
       const all = Object.values(runtimes)
       return {
-        value: Math.max(...all.map((r) => r.createMs)),
+        value: Math.max(...all.map((r) => r.createCpuMs)),
         details: {
           memoryMB: Math.max(...all.map((r) => r.memoryMB)),
           fileShare: round((100 * bytes) / fp32Bytes),

@@ -38,8 +38,10 @@ export interface RandomNetwork {
   readonly model: Model
   /** The same network as plain weights, each level times its scale. */
   readonly floats: FloatModel
-  /** An image to run, [1, ...shape]: normal numbers, as normalised pixels are. */
+  /** An image to run, [1, ...shape]. */
   readonly image: Float32Array
+  /** Another, to see how much of an output depends on the image. */
+  readonly other: Float32Array
   readonly shape: Shape
 }
 
@@ -55,17 +57,35 @@ export async function randomNetwork(architecture: Architecture, sparsity: number
   const model = randomLevels(graph, 1 - sparsity / 100, architecture === 'mobilenetv1', rng)
   const floats = toFloatModel(model)
   const [{ name, shape }] = graph.inputs
-  const images = (n: number) => Float32Array.from({ length: n * shape.reduce((a, b) => a * b) }, () => rng.normal())
-  const feed = { type: 'float32', data: images(CALIBRATION_IMAGES), dims: [CALIBRATION_IMAGES, ...shape] } as const
+  const [image, other, ...more] = Array.from({ length: CALIBRATION_IMAGES }, () => randomImage(shape, rng))
+  const data = Float32Array.from([image, other, ...more].flatMap((pixels) => Array.from(pixels)))
+  const feed = { type: 'float32', data, dims: [CALIBRATION_IMAGES, ...shape] } as const
   return {
     name: `${architecture} ${sparsity} %`,
     architecture,
     sparsity,
     model: { ...model, ranges: await calibrate(floats, { [name]: feed }) },
     floats,
-    image: images(1),
+    image,
+    other,
     shape,
   }
+}
+
+/**
+ * Colours that go over from corner to corner, and some noise. From noise alone these networks, which average over the image in the
+ * end, make nearly the same of every image.
+ */
+function randomImage([channels, height, width]: Shape, rng: Rng): Float32Array {
+  const image = new Float32Array(channels * height * width)
+  for (let c = 0, at = 0; c < channels; c++) {
+    const [a, b, d, e] = Array.from({ length: 4 }, () => 2 * rng.normal())
+    for (let i = 0; i < height; i++) {
+      const [left, right] = [a + ((d - a) * i) / height, b + ((e - b) * i) / height]
+      for (let j = 0; j < width; j++) image[at++] = left + ((right - left) * j) / width + 0.2 * rng.normal()
+    }
+  }
+  return image
 }
 
 /** Takes its input as it is, so that no runtime has to scale it. */
@@ -74,7 +94,7 @@ const directInput = (graph: Graph): Graph => ({
   inputs: graph.inputs.map((input) => ({ ...input, scale: [1], offset: [0] })),
 })
 
-function randomLevels(graph: Graph, density: number, pointwiseOnly: boolean, rng: Rng): Omit<Model, 'ranges'> & Model {
+function randomLevels(graph: Graph, density: number, pointwiseOnly: boolean, rng: Rng): Model {
   const shapes = inferShapes(graph)
   const readers = new Map(graph.nodes.flatMap((node) => node.inputs.map((name) => [name, node.op])))
   const tensors: Record<string, Model['tensors'][string]> = {}
@@ -93,7 +113,7 @@ function randomLevels(graph: Graph, density: number, pointwiseOnly: boolean, rng
       const squares = levels.subarray(r * cols, (r + 1) * cols).reduce((sum, level) => sum + level * level, 0)
       return ((0.8 + 0.4 * rng.float()) * gain) / Math.sqrt(Math.max(1, squares))
     })
-    const bias = Float64Array.from({ length: rows }, () => 0.2 * rng.normal())
+    const bias = Float64Array.from({ length: rows }, () => 0.05 * rng.normal())
     tensors[node.name] = { shape, maxLevel: pruned ? 1 : 127, levels }
     layers[node.name] = { tensor: node.name, scale: quantiseHalf(scale), bias: quantiseHalf(bias) }
   }
