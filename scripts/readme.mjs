@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const MARKED = /(<!-- claims: ([a-z0-9 -]+?) -->\n)[\s\S]*?(<!-- \/claims -->)/g
 const ROWS = /(<!-- rows: ([a-z0-9-]+?) -->\n)[\s\S]*?(<!-- \/rows -->)/g
-const FILES = ['README.md', 'docs/compression.md', 'docs/onnx.md']
+const FILES = ['README.md', 'docs/compression.md', 'docs/inference.md', 'docs/onnx.md']
 
 function table(names) {
   const rows = names.map((name) => {

@@ -2,6 +2,7 @@
 // export is a kernel of the table (src/kernels/table.ts).
 export * from './combine'
 export * from './dense'
+export * from './depthwise'
 export * from './gather'
 export * from './map'
 export * from './matmul'

@@ -4,7 +4,16 @@
  * `estimate` is near 100 %, and the densities from which dense kernels are taken (src/engine/float-weights.ts and byte-levels.ts).
  */
 import { InferenceSession, type SessionOptions } from 'whitedwarf'
-import { ChainBuilder, type FloatModel, type Graph, type Model } from 'whitedwarf/compress'
+import {
+  ChainBuilder,
+  type FloatModel,
+  type Graph,
+  inferShapes,
+  isWeighted,
+  type Model,
+  type Shape,
+  weightShape,
+} from 'whitedwarf/compress'
 import { encodeModel, quantiseUniform } from 'whitedwarf/format'
 import { Rng } from 'whitedwarf/kernels'
 import { round } from '../machine.js'
@@ -13,23 +22,30 @@ import type { Figure, Suite } from '../suite.js'
 const [CHANNELS, ROWS, SIDE] = [1024, 256, 14]
 
 const convolution = () => new ChainBuilder([CHANNELS, SIDE, SIDE]).conv(ROWS, 1, 0).build()
+/** With a layer behind it: from int8 to int8. */
+const depthwise = () =>
+  new ChainBuilder([CHANNELS, SIDE, SIDE]).conv(CHANNELS, 3, 1, 1, CHANNELS).plain('relu').conv(4, 1, 0).build()
 const vector = () => new ChainBuilder([CHANNELS]).dense(ROWS).build()
 
 type MaxLevel = Model['tensors'][string]['maxLevel']
 
+/** Random levels in every layer. */
 function levels(graph: Graph, maxLevel: MaxLevel, density: number): Uint8Array {
   const rng = new Rng(1)
-  const [{ name, op }] = graph.nodes
-  const shape = op === 'dense' ? [ROWS, CHANNELS] : [ROWS, CHANNELS, 1, 1]
   const level = () => (1 + rng.below(maxLevel)) * (1 - 2 * rng.below(2))
-  const values = Int8Array.from({ length: ROWS * CHANNELS }, () => (rng.float() < density ? level() : 0))
-  const constants = quantiseUniform(new Float64Array(ROWS).fill(0.01), 1)
-  return encodeModel({
-    graph,
-    tensors: { [name]: { shape, maxLevel, levels: values } },
-    layers: { [name]: { tensor: name, scale: constants, bias: constants } },
-    ranges: { [graph.inputs[0].name]: 128 },
-  })
+  const tensors: Record<string, Model['tensors'][string]> = {}
+  const layers: Record<string, Model['layers'][string]> = {}
+  const shapes = inferShapes(graph)
+  for (const node of graph.nodes.filter(isWeighted)) {
+    const shape = weightShape(node, shapes.get(node.inputs[0]) as Shape)
+    const length = shape.reduce((product, n) => product * n, 1)
+    const values = Int8Array.from({ length }, () => (rng.float() < density ? level() : 0))
+    const constants = quantiseUniform(new Float64Array(shape[0]).fill(0.01), 1)
+    tensors[node.name] = { shape, maxLevel, levels: values }
+    layers[node.name] = { tensor: node.name, scale: constants, bias: constants }
+  }
+  const ranges = Object.fromEntries([graph.inputs[0], ...graph.nodes].map(({ name }) => [name, 128]))
+  return encodeModel({ graph, tensors, layers, ranges })
 }
 
 function plain(graph: Graph, density: number): FloatModel {
@@ -77,6 +93,7 @@ export const layersSuite: Suite = {
     await time('100 % of INT2', levels(vector(), 1, 1), dense)
     const bytes = await time('20 % of INT8', levels(convolution(), 127, 0.2), {})
     const denseBytes = await time('100 % of INT8', levels(convolution(), 127, 1), {})
+    await time('100 % of INT8, 3 x 3', levels(depthwise(), 127, 1), {})
     const sparse = await time('20 % of f32', plain(convolution(), 0.2), f32)
     const full = await time('100 % of f32', plain(convolution(), 1), f32)
     const crossing = (name: string, a: Product, b: Product) =>

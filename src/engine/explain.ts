@@ -34,20 +34,21 @@ export interface LayerExplanation extends LayerPlan {
 }
 
 /**
- * 10^9 operations in a second that the estimates assume, on vectors of 16 bytes, or on single numbers for gather_scalar. Measured with data
- * in the cache (npm run bench -- layers) on the machine that docs/claims.md names. They tell kernels and layers apart; `profile` measures.
+ * 10^9 operations in a second that the estimates assume, on vectors of 16 bytes, or on single numbers for gather_scalar: about what
+ * `npm run bench -- layers` measures on the machine that README.md names. They tell kernels and layers apart; only `profile` measures.
  */
 export const RATES = {
-  gather_i16: 5.6,
-  gather_i32: 5,
-  gather_f32: 5,
+  gather_i16: 4,
+  gather_i32: 3.5,
+  gather_f32: 3.5,
   gather_mul_f32: 3,
-  gather_scalar_i16: 2,
-  gather_scalar_i32: 2,
-  gather_scalar_f32: 2,
-  dense_i16: 4,
+  gather_scalar_i16: 2.5,
+  gather_scalar_i32: 2.5,
+  gather_scalar_f32: 4,
+  dense_i16: 2.9,
+  depthwise_i16: 1.7,
   conv_f32: 4.2,
-  gemv_f32: 4,
+  gemv_f32: 3.5,
 } as const
 
 type KernelName = keyof typeof RATES
@@ -88,13 +89,13 @@ function reason(layer: LayerPlan): string {
 /** Kernels that compute such a layer, with what speaks against them if they are not in use. */
 function candidates(layer: LayerPlan): { readonly kernel: KernelName; readonly objection: string }[] {
   const { kernel, maxLevel, lanes, bound, density } = layer
-  const rows = rowsPerGroup(layer)
   const share = `${percent(density)} of the weights are not zero`
   const baseline = "the dense baseline, for kernels 'dense' only"
   if (kernel === 'gemv_f32' || kernel.startsWith('gather_scalar')) {
     return maxLevel === undefined ? [] : [{ kernel: 'gemv_f32', objection: baseline }]
   }
   if (maxLevel === undefined) {
+    const rows = rowsPerGroup(layer)
     const few = rows < DENSE_ROWS ? `only ${rows} rows in a group` : share
     return [
       { kernel: 'gather_mul_f32', objection: share },
@@ -104,14 +105,23 @@ function candidates(layer: LayerPlan): { readonly kernel: KernelName; readonly o
   const wide = bound === undefined ? 'the values are no integers' : `sums of up to ${bound} do not fit`
   const gathers = LANES.slice(0, LANES.indexOf(lanes.input) + 1).map((lane: Lane) => ({
     kernel: `gather_${lane}` as const,
-    objection: kernel === 'dense_i16' ? share : wide,
+    objection: kernel.startsWith('gather') ? wide : share,
   }))
-  const dense = lanes.input !== 'i16' ? 'reads i16 only' : rows < DENSE_TILE ? `only ${rows} rows in a group` : share
-  return [
-    ...gathers,
-    ...(maxLevel === 127 ? [{ kernel: 'dense_i16' as const, objection: dense }] : []),
-    { kernel: 'conv_f32', objection: baseline },
-  ]
+  return [...gathers, ...(maxLevel === 127 ? [byteCandidate(layer)] : []), { kernel: 'conv_f32', objection: baseline }]
+}
+
+/** The kernel that multiplies by 8-bit levels, zeros included. */
+function byteCandidate(layer: LayerPlan): { readonly kernel: KernelName; readonly objection: string } {
+  const { op, lanes, density } = layer
+  const share = `${percent(density)} of the weights are not zero`
+  const rows = rowsPerGroup(layer)
+  if (rows >= DENSE_TILE || op === 'dense') {
+    const few = rows < DENSE_TILE ? `only ${rows} rows` : share
+    return { kernel: 'dense_i16', objection: lanes.input === 'i16' ? few : 'reads i16 only' }
+  }
+  const fits = lanes.input === 'i16' && lanes.result === 'i16'
+  const other = density > DENSE_LIMIT ? 'takes strides of 1 and 2, no shortcut and no pooling' : share
+  return { kernel: 'depthwise_i16', objection: fits ? other : 'from int8 to int8 only' }
 }
 
 /** Milliseconds of a layer's products for one image. */
@@ -136,6 +146,11 @@ function work(layer: LayerPlan, kernel: KernelName): number {
     case 'dense_i16':
       // Two products a vector, for whole tiles of rows and pairs of columns.
       return groupsOf(layer) * wholeTiles(rowsPerGroup(layer), DENSE_TILE) * Math.ceil(cols / 2) * vectors('i16') * 2
+    case 'depthwise_i16': {
+      const [, channels, height, width] = shape
+      const [, rows = 1, pixels = positions] = output
+      return shape[0] * channels * height * Math.ceil(width / 2) * rows * Math.ceil(pixels / 8) * 2
+    }
     case 'conv_f32': {
       const [, height = 1, width = positions] = output
       return groupsOf(layer) * wholeTiles(rowsPerGroup(layer), DENSE_ROWS) * cols * height * Math.ceil(width / 4)
@@ -152,8 +167,8 @@ function additions({ kernel, maxLevel, shape, bytes, density }: LayerPlan): numb
   return density * elements(shape) * (maxLevel === 127 ? BYTE_DIGITS : 1)
 }
 
-function bytesMoved({ input, output, shape, positions, lanes, bytes }: LayerPlan): number {
-  const sums = shape[0] * positions * laneBytes(lanes.sums)
+function bytesMoved({ kernel, input, output, shape, positions, lanes, bytes }: LayerPlan): number {
+  const sums = kernel === 'depthwise_i16' ? 0 : shape[0] * positions * laneBytes(lanes.sums)
   return bytes + elements(input) * laneBytes(lanes.input) + 2 * sums + elements(output) * laneBytes(lanes.result)
 }
 

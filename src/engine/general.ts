@@ -7,6 +7,7 @@ import type { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
 import { prefersDense, sumsOf, writeDenseLevels, writeProgram } from './byte-levels.js'
 import { type DenseWeights, emitDense, loadDenseWeights } from './dense.js'
+import { emitDepthwise, prefersDepthwise, writeDepthwiseLevels } from './depthwise.js'
 import { emitDenseLevels, emitSparse } from './emit.js'
 import { countNonzeros, prefersProgram, writeFloatProgram } from './float-weights.js'
 import { chooseLanes, type LevelSums } from './lanes.js'
@@ -79,38 +80,44 @@ export function chooseByteProducts(
 ): () => [Op, Product][] {
   const layers = [...weighted.values()].flatMap((w) => {
     const levels = byteLevels.get(w.tensor.name)
-    return levels === undefined ? [] : [{ w, levels }]
+    return levels === undefined ? [] : [{ w, levels, density: countNonzeros(levels) / levels.length }]
   })
-  const dense = new Set<Op>()
-  for (const { w, levels } of layers) {
-    sums.set(w.op.name, sumsOf(levels, w.tensor.rows))
-    const fits = !w.scalar && w.op.x.lane === 'i16'
-    const density = countNonzeros(levels) / levels.length
-    if (fits && prefersDense(density, w.tensor.rows / w.geometry.groups)) dense.add(w.op)
+  for (const { w, levels } of layers) sums.set(w.op.name, sumsOf(levels, w.tensor.rows))
+  /** Layers that do not run as programs. */
+  const chosen = new Map<Op, 'dense' | 'depthwise'>()
+  const choose = () => {
+    chosen.clear()
+    for (const { w, density } of layers) {
+      if (prefersDepthwise(w, density)) chosen.set(w.op, 'depthwise')
+      else if (!w.scalar && w.op.x.lane === 'i16' && prefersDense(density, w.tensor.rows / w.geometry.groups)) {
+        chosen.set(w.op, 'dense')
+      }
+    }
+    return chosen.size
   }
-  // The dense kernel reads i16 lanes and sums in i32. A value that another layer needs wider leaves it to a program.
-  for (let settled = false; !settled; ) {
-    chooseLanes(lowered, sums, (op) => dense.has(op) || weighted.get(op)?.scalar === true)
-    const lost = [...dense].filter((op) => op.kind === 'weighted' && op.x.lane !== 'i16')
-    for (const op of lost) dense.delete(op)
-    settled = lost.length === 0
+  // Both read i16 lanes and sum in i32. A value that another layer needs wider leaves its readers to programs, which may need wider
+  // values again.
+  for (let before = Infinity; choose() < before; ) {
+    before = chosen.size
+    chooseLanes(lowered, sums, (op) => chosen.has(op) || weighted.get(op)?.scalar === true)
   }
   return () =>
     layers.map(({ w, levels }): [Op, Product] => {
-      const request = programRequest(w)
       const { rows } = w.tensor
-      if (!dense.has(w.op)) return [w.op, programProduct(w, writeProgram(levels, rows, 127, request, instance, arena))]
-      const weights = writeDenseLevels(levels, rows, request, instance, arena)
-      return [
-        w.op,
-        {
-          kernel: 'dense_i16',
-          lane: 'i32',
-          nonzeros: countNonzeros(levels),
-          bytes: weights.bytes,
-          sums: sums.get(w.op.name),
-          emit: (op, layer, ...rest) => emitDenseLevels(op, layer, weights, ...rest),
-        },
-      ]
+      const known = { lane: 'i32' as const, nonzeros: countNonzeros(levels), sums: sums.get(w.op.name) }
+      switch (chosen.get(w.op)) {
+        case 'depthwise': {
+          const weights = writeDepthwiseLevels(levels, w, instance, arena)
+          const emit: Product['emit'] = (op, layer, _, ...rest) => emitDepthwise(op, layer, weights, ...rest)
+          return [w.op, { ...known, kernel: 'depthwise_i16', fused: true, bytes: weights.bytes, emit }]
+        }
+        case 'dense': {
+          const weights = writeDenseLevels(levels, rows, programRequest(w), instance, arena)
+          const emit: Product['emit'] = (op, layer, ...rest) => emitDenseLevels(op, layer, weights, ...rest)
+          return [w.op, { ...known, kernel: 'dense_i16', bytes: weights.bytes, emit }]
+        }
+        default:
+          return [w.op, programProduct(w, writeProgram(levels, rows, 127, programRequest(w), instance, arena))]
+      }
     })
 }

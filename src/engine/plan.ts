@@ -168,7 +168,7 @@ function scratchBytes(op: Op, w: Weighted | undefined, product: Product | undefi
   if (op.kind === 'input' && op.out.layout === 'vector' && batch > 1) {
     return { ...NO_SCRATCH, acc: elements(op.spec.shape) * vectorStep(batch) * 4 }
   }
-  if (op.kind !== 'weighted' || w === undefined || product === undefined) return NO_SCRATCH
+  if (op.kind !== 'weighted' || w === undefined || product === undefined || product.fused) return NO_SCRATCH
   const { geometry, tensor } = w
   const bytes = laneBytes(product.lane)
   return {

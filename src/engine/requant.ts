@@ -76,6 +76,9 @@ export interface Shortcut {
   readonly factor: number
 }
 
+/** Without borders the rows of a channel are one long row, which the kernels go through in fewer steps. */
+const isContiguous = (a: Area): boolean => a.pitch === a.width
+
 /** to = grid(from * scale + bias), or with a shortcut grid((from * scale + bias) + shortcut * factor). */
 export function requant(
   op: string,
@@ -85,13 +88,13 @@ export function requant(
   grid: number,
   shortcut?: Shortcut,
 ): Step {
-  const target = [to.at, to.plane, to.pitch, to.channels, to.height, to.width, constants.scale, constants.bias]
-  const source = (a: Area) => [a.at, laneCode(a.lane), a.plane, a.pitch]
-  if (shortcut === undefined) {
-    return { op, kernel: `requant_planes_${to.lane}`, args: [...source(from), ...target, grid] }
-  }
-  const args = [...source(from), ...source(shortcut.from), ...target, shortcut.factor, grid]
-  return { op, kernel: `requant_add_${to.lane}`, args }
+  const sources = shortcut === undefined ? [from] : [from, shortcut.from]
+  const { height, width } = to
+  const size = [...sources, to].every(isContiguous) ? [1, height * width] : [height, width]
+  const source = sources.flatMap((a) => [a.at, laneCode(a.lane), a.plane, a.pitch])
+  const args = [...source, to.at, to.plane, to.pitch, to.channels, ...size, constants.scale, constants.bias]
+  if (shortcut === undefined) return { op, kernel: `requant_planes_${to.lane}`, args: [...args, grid] }
+  return { op, kernel: `requant_add_${to.lane}`, args: [...args, shortcut.factor, grid] }
 }
 
 /** The same for a vector alone, with constants for each element. */

@@ -54,5 +54,7 @@ export interface Product {
   /** Bytes of the weights in memory, in the form that the kernel reads. */
   readonly bytes: number
   readonly sums: LevelSums | undefined
+  /** The kernel rounds its sums itself: they need no memory. */
+  readonly fused?: boolean
   readonly emit: (op: WeightedOp, layer: Layer, scratch: Scratch, tables: Tables, batch: number) => Step[]
 }

@@ -1,5 +1,5 @@
 /** Networks with branches: residual blocks of every kind, depthwise and grouped convolutions, mixers, folded layers. */
-import { type Graph, inferShapes, type Node, type Shape } from '../../src/graph/ir.js'
+import { type Graph, inferShapes, type Node, type Pads, type Pair, type Shape } from '../../src/graph/ir.js'
 import type { Rng } from '../../src/rng.js'
 
 type Unnamed<N> = N extends Node ? Omit<N, 'name' | 'inputs'> : never
@@ -130,6 +130,19 @@ export const BRANCHES: Record<string, Graph> = {
   'one tensor in layers of different groups': make([8, 6, 6], (net) => {
     const x = net.conv('image', 4, 3, { groups: 2 })
     return net.graph(net.conv(net.plain('relu', x), 4, 3, { weightsOf: 'n0' }))
+  }),
+  'depthwise convolutions': make([3, 20, 19], (net) => {
+    const depthwise = (x: string, kernel: Pair, stride: number, pad: Pads, dilation: Pair, times = 1) => {
+      const [channels] = net.shape(x)
+      const more = { channels: channels * times, groups: channels, dilation }
+      return net.node({ op: 'conv2d', kernel, stride: [stride, stride], pad, ...more }, x)
+    }
+    const first = depthwise('image', [5, 3], 1, [2, 0, 1, 2], [1, 1], 2)
+    const dilated = depthwise(first, [3, 4], 2, [1, 2, 3, 1], [2, 3])
+    const strided = depthwise(net.plain('relu', first), [2, 3], 2, [0, 1, 0, 0], [1, 1])
+    const behind = net.plain('relu6', depthwise(strided, [1, 1], 1, [0, 0, 0, 0], [1, 1], 3))
+    const shortcut = net.add(depthwise(strided, [3, 3], 1, [1, 1, 1, 1], [1, 1]), strided)
+    return net.graph(...[dilated, behind, shortcut].map((x) => net.conv(x, 2, 2)))
   }),
   mixer: make([1, 8, 12], (net) =>
     net.head(net.mixer(net.mixer(net.conv('image', 6, 4, { stride: 4, pad: 0 }), 5), 7), 3),

@@ -160,10 +160,11 @@ function weightedSums(model: Model, node: Node, x: Result, shape: Shape): Float6
   const column = (o: number, k: number, i: number, j: number): number => {
     if (node.op !== 'conv2d') return stored[k]
     const [, channels, kh, kw] = weightShape(node, x.shape)
+    const [dy, dx] = node.dilation ?? [1, 1]
     const group = Math.floor(o / (rows / (node.groups ?? 1)))
     const c = group * channels + Math.floor(k / (kh * kw))
-    const row = i * node.stride[0] - node.pad[0] + Math.floor((k % (kh * kw)) / kw)
-    const col = j * node.stride[1] - node.pad[1] + (k % kw)
+    const row = i * node.stride[0] - node.pad[0] + Math.floor((k % (kh * kw)) / kw) * dy
+    const col = j * node.stride[1] - node.pad[1] + (k % kw) * dx
     const inside = row >= 0 && row < x.shape[1] && col >= 0 && col < x.shape[2]
     return inside ? stored[(c * x.shape[1] + row) * x.shape[2] + col] : 0
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { COMBINE_FUNCTIONS, MAP_FUNCTIONS, REDUCE_FUNCTIONS } from '../../src/graph/tensor-fn.js'
+import { gridWords, INT8 } from '../../src/kernels/grid.js'
 import { erf, exp, log, nearest, pow, sigmoid, tanh } from '../../src/kernels/ref/tensor/math.js'
 import { Rng } from '../../src/rng.js'
 import { builds, check, type Layout, row } from './harness.js'
@@ -209,6 +210,30 @@ describe.each(builds('tensor'))('$build build', (module) => {
             const x = layout.lanes('i16', 40 + vectors * 8, 127)
             const stride = vectors * 32 + 16
             return { args: [weights, rows, pairs, offsets, x, layout.reserve(rows * stride), stride, vectors] }
+          })
+        }
+      }
+    }
+  })
+
+  it('depthwise_i16: every width up to three tiles, both strides, columns in pairs and alone, limits of the grid', () => {
+    let seed = 1
+    for (let width = 1; width <= 42; width++) {
+      for (const stride of [1, 2]) {
+        for (const pairs of [1, 6]) {
+          check(module, row('depthwise_i16'), seed++, (layout) => {
+            const [rows, height, xPitch] = [2, 2, width * stride + 3]
+            const weight = () => layout.rng.below(255) - 127
+            const words = Array.from({ length: rows * pairs }, () => [
+              layout.rng.below(3 * xPitch) * 2,
+              (weight() & 0xffff) | (weight() << 16),
+            ])
+            const x = layout.lanes('i16', 8 * xPitch + 16, 127)
+            const grid = layout.bytes(gridWords(INT8, seed % 2 === 0, true, seed % 3 === 0 ? 40 : Infinity))
+            const [scale, bias] = [layout.f32([0.004, -0.01]), layout.f32([3.25, -100])]
+            const [plane, pitch] = [2 * width + 9, width + 3]
+            const to = [layout.reserve(rows * plane * 2), plane, pitch, height, width, scale, bias, grid]
+            return { args: [layout.i32(words.flat()), rows, pairs, stride, x, xPitch, ...to] }
           })
         }
       }

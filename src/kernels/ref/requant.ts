@@ -3,7 +3,9 @@ import { at, LANES, type Lane, laneBytes, laneView } from '../lanes.js'
 import type { Mem } from '../row.js'
 import { readGrid, storeLane, toGrid } from './grid.js'
 
-const affine = (v: number, scale: number, bias: number) => Math.fround(Math.fround(Math.fround(v) * scale) + bias)
+/** scale * v + bias, each operation rounded to f32. */
+export const affine = (v: number, scale: number, bias: number) =>
+  Math.fround(Math.fround(Math.fround(v) * scale) + bias)
 
 /** Element `index` behind a pointer, of the lane type that a kernel takes as a number. */
 function element(mem: Mem, pointer: number, laneCode: number, index: number): number {

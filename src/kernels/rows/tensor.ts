@@ -2,6 +2,7 @@ import { combine, map, select } from '../ref/tensor/elementwise.js'
 import {
   copy,
   denseI16,
+  depthwise,
   fill,
   gatherMul,
   lrn,
@@ -20,6 +21,8 @@ const tensor = (row: Omit<KernelRow, 'module' | 'family' | 'exact'>): KernelRow 
   family: 'tensor',
   exact: 'bits',
 })
+
+const DEPTHWISE_TARGET = ['y', 'yPlane', 'yPitch', 'height', 'width', 'scale', 'bias', 'grid']
 
 const SIX =
   '4-byte alignment. shape: i32, six sizes from the outermost, then six steps for each of two tensors, in elements'
@@ -62,6 +65,15 @@ export const tensorRows: readonly KernelRow[] = [
     contract:
       'weights i16 in tiles of four rows, pair after pair of columns; offsets u32 in bytes; both aligned to 4 bytes. Reads reach vectors * 16 bytes past x + offset.',
     reference: denseI16,
+  }),
+  tensor({
+    name: 'depthwise_i16',
+    formula:
+      'y[r, i, j] = grid(sum_k w[r, k] * x[offset(r, k) + (i * xPitch + j) * stride] * scale[r] + bias[r]); x and y i16, sums i32',
+    params: ['program', 'rows', 'pairs', 'stride', 'x', 'xPitch', ...DEPTHWISE_TARGET],
+    contract:
+      'program: for each row pairs of a u32 byte offset and two i16 weights, of that pixel and the next, aligned to 4 bytes. stride 1 or 2, planes and pitches in elements; the grid is int8. Reads at most 64 bytes past the last input of a row.',
+    reference: depthwise,
   }),
   tensor({
     name: 'matmul_f32',

@@ -3,6 +3,8 @@
 import { REDUCE_FUNCTIONS, type ReduceFunction } from '../../../graph/tensor-fn.js'
 import { at } from '../../lanes.js'
 import type { Mem } from '../../row.js'
+import { readGrid, storeLane, toGrid } from '../grid.js'
+import { affine } from '../requant.js'
 import { exp, log, pow } from './math.js'
 import { walk } from './walk.js'
 
@@ -183,6 +185,40 @@ export function denseI16(
         sum = (sum + mem.i16[at(weights, 2) + tile] * v) | 0
       }
       mem.i32[at(y + r * yStride, 4) + j] = sum
+    }
+  }
+}
+
+export function depthwise(
+  mem: Mem,
+  program: number,
+  rows: number,
+  pairs: number,
+  stride: number,
+  x: number,
+  xPitch: number,
+  y: number,
+  yPlane: number,
+  yPitch: number,
+  height: number,
+  width: number,
+  scale: number,
+  bias: number,
+  grid: number,
+): undefined {
+  const fields = readGrid(mem, grid)
+  for (let r = 0; r < rows; r++) {
+    for (let i = 0; i < height; i++) {
+      for (let j = 0; j < width; j++) {
+        let sum = 0
+        for (let p = program + r * pairs * 8; p < program + (r + 1) * pairs * 8; p += 8) {
+          const from = at(x + mem.u32[at(p, 4)], 2) + (i * xPitch + j) * stride
+          const weights = at(p + 4, 2)
+          sum = (sum + mem.i16[weights] * mem.i16[from] + mem.i16[weights + 1] * mem.i16[from + 1]) | 0
+        }
+        const v = affine(sum, mem.f32[at(scale, 4) + r], mem.f32[at(bias, 4) + r])
+        storeLane(mem, 'i16', at(y, 2) + r * yPlane + i * yPitch + j, toGrid(v, fields), fields)
+      }
     }
   }
 }
