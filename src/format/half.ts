@@ -89,8 +89,9 @@ export function quantiseUniform(values: ArrayLike<number>, bits: number): Unifor
     const lo = values.length > 0 ? halfToFloat(floatToHalf(min)) : 0
     return { kind: 'uniform', bits, lo, step: 0, codes: new Uint8Array(values.length) }
   }
-  // A step of 6 significant bits and a low end on its grid take 2 bytes less in a file than arbitrary numbers.
-  const step = coarseStep((max - min) / top)
+  // A step of 6 significant bits and a low end on its grid take 2 bytes less in a file than arbitrary numbers. Where the values hardly
+  // differ, a larger step keeps the low end within the grid's reach.
+  const step = coarseStep(Math.max((max - min) / top, Math.abs(min) / MAX_GRID))
   const lo = gridPoint(Math.max(-MAX_GRID, Math.min(MAX_GRID, Math.round(min / step))), step)
   const codes = Uint8Array.from(values, (v) => Math.min(top, Math.max(0, Math.round((v - lo) / step))))
   return { kind: 'uniform', bits, lo, step, codes }

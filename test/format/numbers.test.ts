@@ -36,6 +36,26 @@ describe('half precision', () => {
 describe('coded arrays', () => {
   const values = fc.array(fc.double({ min: -30000, max: 30000, noNaN: true }), { minLength: 1, maxLength: 50 })
 
+  it('quantiseUniform keeps values that hardly differ', () => {
+    for (const values of [
+      [0.743, 0.71],
+      [-0.71, -0.743],
+      [1, 0.9999],
+      [65504, 65503],
+      [1000, 1000.5, 1001],
+      [1e-5, 1.1e-5],
+    ]) {
+      for (const bits of [1, 4, 8]) {
+        const [most, span] = [Math.max(...values.map(Math.abs)), Math.max(...values) - Math.min(...values)]
+        const close = Math.max(most / 1023, span / (2 ** bits - 1), 2 ** -19)
+        const got = codedValues(quantiseUniform(values, bits))
+        values.forEach((v, i) => {
+          expect(Math.abs(got[i] - v), `${values} at ${bits} bits`).toBeLessThanOrEqual(0.52 * close + most * 2 ** -11)
+        })
+      }
+    }
+  })
+
   it('quantiseUniform is within half a step of every value', () => {
     fc.assert(
       fc.property(values, fc.integer({ min: 1, max: 8 }), (v, bits) => {
