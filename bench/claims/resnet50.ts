@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encodeModel } from 'whitedwarf/format'
 import { compare, quantile } from '../harness.js'
-import { contest, nodePrograms } from '../inference/contest.js'
+import { contest, nodePrograms, timesFaster } from '../inference/contest.js'
 import { randomNetwork } from '../inference/networks.js'
 import { limitContestants, limitRate, round } from '../machine.js'
 import { runJob } from '../peers.js'
@@ -167,10 +167,11 @@ const revectoriser: Claim = {
       )
     }
     const network = await randomNetwork('resnet50', SPARSITY)
-    const { runtimes, warnings } = await contest(network, ['whitedwarf', 'revectorised'], onProgress, programs)
+    const result = await contest(network, ['whitedwarf', 'revectorised'], onProgress, programs)
+    const { runtimes, warnings } = result
     const figures = Object.values(runtimes)
     return {
-      value: round(Math.min(...figures.map((f) => f.whitedwarf.ms / f.revectorised.ms))),
+      value: timesFaster(result, 'whitedwarf', 'revectorised'),
       spread: Math.max(...figures.flatMap((f) => Object.values(f)).map((f) => f.spread)),
       details: runtimes,
       warnings,
