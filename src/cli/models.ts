@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { FloatModel } from '../compress.js'
+import { PRECISIONS } from '../engine/options.js'
 import { WhiteDwarfError } from '../errors.js'
 import { InferenceSession, type SessionOptions } from '../index.js'
 import { importOnnx, type OnnxOptions } from '../onnx.js'
@@ -35,7 +36,7 @@ export const sessionOptions: readonly OptionSpec[] = [
   {
     name: 'precision',
     value: 'NAME',
-    help: 'int8 (default of .wd), fp8 or f32 activations (default of ONNX, its only one)',
+    help: 'activations: int8 (default of .wd), fp8, f32 (default of ONNX, its only one), int7 to int1',
   },
   { name: 'fp8', value: 'NAME', help: 'split of fp8: e4m3 (default), e5m2, e3m4, e2m5' },
   { name: 'kernels', value: 'NAME', help: 'auto (default), or dense: the f32 baseline (needs --precision f32)' },
@@ -98,7 +99,7 @@ export function parseSizes(args: Arguments): Record<string, number> {
 
 /** What the options say of a session of this model. @throws WhiteDwarfError E_OPTION */
 export function parseSession({ kind, path }: ModelFile, args: Arguments, signal: AbortSignal): SessionOptions {
-  const precision = args.choice('precision', ['int8', 'fp8', 'f32'] as const) ?? (kind === 'onnx' ? 'f32' : undefined)
+  const precision = args.choice('precision', PRECISIONS) ?? (kind === 'onnx' ? 'f32' : undefined)
   if (kind === 'onnx' && precision !== 'f32') {
     throw new WhiteDwarfError(
       'E_OPTION',

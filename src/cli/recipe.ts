@@ -6,6 +6,7 @@ import {
   type SupermaskOptions,
   type TrainOptions,
 } from '../compress.js'
+import { ACTIVATIONS } from '../train/activations.js'
 import type { Arguments, OptionSpec } from './args.js'
 import { parseAugmentation } from './data.js'
 
@@ -65,12 +66,7 @@ const CHOICES: readonly ChoiceOption[] = [
     'of the learning rate',
   ),
   choice('ramp-shape', 'rampShape', ['linear', 'cubic'], 'how the density falls'),
-  choice(
-    'activations',
-    'activations',
-    ['f32', 'int8', 'e4m3', 'e5m2', 'e3m4', 'e2m5'],
-    'precision that activations are rounded to while training',
-  ),
+  choice('activations', 'activations', ACTIVATIONS, 'precision that activations are rounded to while training'),
 ]
 
 const SUPERMASK: readonly OptionSpec[] = [

@@ -3,7 +3,7 @@
  * rows, computes mostly in vain. Products and requantisation are one kernel call: no sums in memory.
  */
 import type { ConvNode } from '../graph/ir.js'
-import { INT8 } from '../kernels/grid.js'
+import { isIntegerGrid } from '../kernels/grid.js'
 import type { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
 import { DENSE_LIMIT, DENSE_TILE } from './byte-levels.js'
@@ -14,8 +14,8 @@ import type { Weighted } from './site.js'
 import type { Tables } from './tables.js'
 import { isPlanes, planesOf, type Value } from './values.js'
 
-/** Whether values are numbers that the kernel takes and makes: int8 in i16 lanes. */
-const isInt8 = (v: Value): boolean => v.grid === INT8 && v.lane === 'i16' && isPlanes(v)
+/** Whether values are numbers that the kernel takes and makes: integers of 8 bits in i16 lanes. */
+const isInt8 = (v: Value): boolean => v.grid !== undefined && isIntegerGrid(v.grid) && v.lane === 'i16' && isPlanes(v)
 
 /** Whether kernel depthwise_i16 can compute a layer, and is the fastest for it. */
 export function prefersDepthwise({ op, tensor, geometry }: Weighted, density: number): boolean {

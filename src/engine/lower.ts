@@ -19,7 +19,7 @@ import {
 import { rangeMax } from '../graph/model.js'
 import { fusedAdds } from '../graph/ranges.js'
 import type { TensorFn } from '../graph/tensor-fn.js'
-import { gridScale, INT8, MAX_INTEGER } from '../kernels/grid.js'
+import { type Grid, gridScale, INT8, integerGrid, MAX_INTEGER } from '../kernels/grid.js'
 import type { ResolvedOptions } from './options.js'
 import { type Activation, type Layout, layerLayout, maxStored, type Value } from './values.js'
 
@@ -148,10 +148,12 @@ export function lower(
   /** A flat value. */
   const defineFlat = (name: string, more: Pick<Value, 'alias' | 'constant'> = {}): Value =>
     keep(name, { ...makeValue(name, shapes.get(name) as Shape, 'flat', false, undefined, 1), ...more })
-  const activationGrid = options.precision === 'int8' ? INT8 : options.fp8
+  const { precision } = options
+  const activationGrid = (nonnegative: boolean): Grid =>
+    precision === 'fp8' || precision === 'f32' ? options.fp8 : integerGrid(precision, nonnegative)
   /** A value rounded to the precision's grid, scaled by its calibrated range. */
-  const quantised = (name: string, nonnegative: boolean, grid: Value['grid'] = activationGrid): Value => {
-    if (options.precision === 'f32' || !rounded.has(name)) return define(name, nonnegative, undefined, 1)
+  const quantised = (name: string, nonnegative: boolean, grid = activationGrid(nonnegative)): Value => {
+    if (precision === 'f32' || !rounded.has(name)) return define(name, nonnegative, undefined, 1)
     return define(name, nonnegative, grid, gridScale(grid, rangeOf(name, ranges, readersOf)))
   }
   /** Other forms of values: flat ones for tensor functions, planes and vectors for layers. */
@@ -176,9 +178,8 @@ export function lower(
     if (x.layout !== 'flat') return x
     return formOf(x, () => {
       const layout = layerLayout(x.shape)
-      if (options.precision === 'f32' || !rounded)
-        return makeValue(`${name}:${layout}`, x.shape, layout, false, undefined, 1)
-      const grid = options.precision === 'int8' ? INT8 : options.fp8
+      if (precision === 'f32' || !rounded) return makeValue(`${name}:${layout}`, x.shape, layout, false, undefined, 1)
+      const grid = activationGrid(false)
       const scale = gridScale(grid, rangeOf(name, ranges, readersOf))
       return makeValue(`${name}:${layout}`, x.shape, layout, false, grid, scale)
     })

@@ -1,11 +1,12 @@
 import { WhiteDwarfError } from '../errors.js'
-import { type Fp8Format, fp8Format } from '../kernels/grid.js'
+import { type Fp8Format, fp8Format, LOW_PRECISIONS, type LowPrecision } from '../kernels/grid.js'
 
-/** How activations are computed: 8-bit integers, 8-bit floating point, or single precision. */
-export type Precision = 'int8' | 'fp8' | 'f32'
+/** How activations are computed: integers of 8 bits or fewer, 8-bit floating point, or single precision. */
+export type Precision = 'int8' | LowPrecision | 'fp8' | 'f32'
+export const PRECISIONS: readonly Precision[] = ['int8', 'fp8', 'f32', ...LOW_PRECISIONS]
 
 export interface SessionOptions {
-  /** Default 'int8'. */
+  /** Default 'int8'. 'int7' to 'int1' are for networks that were trained with them; inputs have 8 bits in all of them. */
   readonly precision?: Precision
   /** Split of the 8-bit floating-point format for precision 'fp8': 'e4m3' (default), 'e5m2', 'e3m4', 'e2m5'. */
   readonly fp8?: string
@@ -45,7 +46,7 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
       throw new WhiteDwarfError('E_OPTION', `unknown session option '${key}': known are ${KNOWN.join(', ')}`)
     }
   }
-  const precision = oneOf('precision', options.precision ?? 'int8', ['int8', 'fp8', 'f32'])
+  const precision = oneOf('precision', options.precision ?? 'int8', PRECISIONS)
   const kernels = oneOf('kernels', options.kernels ?? 'auto', ['auto', 'dense'])
   if (kernels === 'dense' && precision !== 'f32') {
     throw new WhiteDwarfError('E_OPTION', `kernels 'dense' needs precision 'f32', got '${precision}'`)

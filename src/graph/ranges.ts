@@ -2,7 +2,7 @@
  * Which values of a folded graph are rounded to a grid of their own, and so need a calibrated range. The exporter
  * measures them, the format expects them, and the engine rounds by them (engine/lower.ts).
  */
-import { type Graph, isWeighted, type WeightedNode } from './ir.js'
+import { type Graph, isWeighted, type Node, type WeightedNode } from './ir.js'
 
 /**
  * Of each add node, the weighted node whose sums it takes before they are rounded: an input that is a conv2d or dense
@@ -27,6 +27,43 @@ export function fusedAdds(graph: Graph): Map<string, WeightedNode> {
     if (later !== undefined) fused.set(node.name, weighted.get(later) as WeightedNode)
   }
   return fused
+}
+
+/**
+ * Values that are never negative and are rounded as such: what a ReLU leaves that is computed together with the sums before it, and what is
+ * pooled or moved of it.
+ */
+export function nonnegativeValues(graph: Graph): Set<string> {
+  const uses = new Map<string, number>()
+  for (const name of [...graph.nodes.flatMap((node) => node.inputs), ...graph.outputs])
+    uses.set(name, (uses.get(name) ?? 0) + 1)
+  const sums = new Set(graph.nodes.filter((node) => isWeighted(node) || node.op === 'add').map((node) => node.name))
+  const found = new Set<string>()
+  for (const { op, name, inputs } of graph.nodes) {
+    const fused = (op === 'relu' || op === 'relu6') && sums.has(inputs[0]) && uses.get(inputs[0]) === 1
+    const moved = SAME_GRID.includes(op) && found.has(inputs[0])
+    if (fused || moved) found.add(name)
+  }
+  return found
+}
+
+/** What only moves or pools its input, whose grid its result therefore has. */
+const SAME_GRID: readonly Node['op'][] = ['maxpool', 'avgpool', 'flatten', 'padchannels', 'transpose']
+
+/**
+ * Each value that needs a range, and the value whose range it is rounded by: itself, or one that it was pooled or moved from.
+ * @returns value -> value, both of rangedValues
+ */
+export function rangeOwners(graph: Graph): Map<string, string> {
+  const ranged = rangedValues(graph)
+  const owners = new Map<string, string>()
+  const own = (name: string, inherited?: string) => {
+    const owner = inherited ?? (ranged.has(name) ? name : undefined)
+    if (owner !== undefined) owners.set(name, owner)
+  }
+  for (const input of graph.inputs) own(input.name)
+  for (const { op, name, inputs } of graph.nodes) own(name, SAME_GRID.includes(op) ? owners.get(inputs[0]) : undefined)
+  return new Map([...owners].filter(([name]) => ranged.has(name)))
 }
 
 /** Names of the values that need a range: what weighted nodes, average pools and adds consume, less fused sums. */

@@ -17,6 +17,25 @@ export interface Grid {
 /** Eight-bit integers -127 .. 127: spacing 1 everywhere. */
 export const INT8: Grid = { mantissaBits: 7, minExponent: 7, max: 127 }
 
+/** Names of the integer grids below 8 bits. */
+export const LOW_PRECISIONS = ['int7', 'int6', 'int5', 'int4', 'int3', 'int2', 'int1'] as const
+export type LowPrecision = (typeof LOW_PRECISIONS)[number]
+
+/**
+ * The integers of a precision 'int1' to 'int8'. Values that are never negative have one bit more below 8 bits: 0 .. 2^bits - 1, as in
+ * DoReFa networks (arXiv 1606.06160); others -m .. m with m = 2^(bits - 1) - 1, at least 1. 'int8' is INT8 for both.
+ */
+export function integerGrid(precision: 'int8' | LowPrecision, nonnegative: boolean): Grid {
+  const bits = Number(precision.slice(3))
+  if (bits === 8) return INT8
+  return { ...INT8, max: nonnegative ? 2 ** bits - 1 : Math.max(1, 2 ** (bits - 1) - 1) }
+}
+
+export const isIntegerPrecision = (name: string): name is 'int8' | LowPrecision => /^int[1-8]$/.test(name)
+
+/** Whether the grid's numbers are integers: spacing 1 everywhere. */
+export const isIntegerGrid = (grid: Grid): boolean => gridUnit(grid) === 1 && grid.max < 2 ** (grid.minExponent + 1)
+
 /** The finest spacing: every grid value is a whole multiple of it. */
 export const gridUnit = (grid: Grid): number => 2 ** (grid.minExponent - grid.mantissaBits)
 

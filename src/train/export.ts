@@ -7,8 +7,9 @@ import { Magnitudes } from '../format/magnitudes.js'
 import { encodeModel } from '../format/wd.js'
 import { type Folded, foldConstants, foldGraph } from '../graph/fold.js'
 import { elements } from '../graph/ir.js'
-import type { LayerParams, LevelTensor, Model } from '../graph/model.js'
+import { type LayerParams, type LevelTensor, type Model, rangeCode } from '../graph/model.js'
 import { rangedValues } from '../graph/ranges.js'
+import { LOW_PRECISIONS } from '../kernels/grid.js'
 import { checkDataSet, type DataSet, slice } from './dataset.js'
 import { accuracy, forEachBatch, installConstants, installWeights } from './evaluate.js'
 import { Feeder } from './feeder.js'
@@ -30,7 +31,8 @@ export interface ExportOptions {
 }
 
 /**
- * The model of a trained network, its nodes renamed canonically (fold.ts). Ranges are chosen for int8 (format/magnitudes.ts), with the
+ * The model of a trained network, its nodes renamed canonically (fold.ts). Ranges are chosen for int8
+ * (format/magnitudes.ts); for networks trained with integers of fewer bits they are those of the training. Measured with the
  * quantised constants. The file of a network trained for a budget is within it.
  * @throws WhiteDwarfError E_GRAPH when batch normalisation cannot be folded, E_OPTION, E_DATA, E_ABORTED
  */
@@ -55,7 +57,7 @@ export async function exportModel(trained: TrainedNetwork, options: ExportOption
   const feeder = new Feeder(net)
   installModel(net, trained, folded, { tensors, layers })
   const images = slice(calibration, 0, Math.min(calibrationImages, calibration.labels.length))
-  const ranges = await measureRanges(net, feeder, images, folded, turnsOf(options.signal))
+  const ranges = await measureRanges(net, feeder, images, folded, learnedRanges(trained), turnsOf(options.signal))
   return withinBudget({ graph: folded.graph, tensors, layers, ranges }, trained, folded, bits)
 }
 
@@ -159,23 +161,36 @@ async function measureRanges(
   feeder: Feeder,
   data: DataSet,
   { graph, values }: Folded,
+  learned: Readonly<Record<string, number>>,
   turns: Turns,
 ): Promise<Record<string, number>> {
   const ranged = rangedValues(graph)
-  const seen = new Map<string, { largest: number; readonly magnitudes: Magnitudes }>()
+  const seen = new Map<
+    string,
+    { largest: number; readonly magnitudes: Magnitudes; readonly learned: number | undefined }
+  >()
   const measure = (original: string) => {
     const name = values.get(original)
     if (name === undefined || !ranged.has(name)) return
     const n = elements(net.shape(original)) * net.batch
     const { value } = net.value(original)
-    const entry = seen.get(name) ?? { largest: 0, magnitudes: new Magnitudes() }
+    const entry = seen.get(name) ?? { largest: 0, magnitudes: new Magnitudes(), learned: learned[original] }
     seen.set(name, entry)
     entry.largest = Math.max(entry.largest, net.mem.kernels.max_abs_f32(value, n))
     entry.magnitudes.add(net.mem.f32(value, n))
   }
   await forEachBatch(net, feeder, data, () => measure(net.graph.inputs[0].name), turns, measure)
-  return Object.fromEntries([...seen].map(([name, { largest, magnitudes }]) => [name, magnitudes.rangeCode(largest)]))
+  return Object.fromEntries(
+    [...seen].map(([name, { largest, magnitudes, learned }]) => [
+      name,
+      learned === undefined ? magnitudes.rangeCode(largest) : rangeCode(learned),
+    ]),
+  )
 }
+
+/** With few levels a network has learned to live with the very range that it was rounded by. */
+const learnedRanges = ({ activations, ranges }: TrainedNetwork): Readonly<Record<string, number>> =>
+  (LOW_PRECISIONS as readonly string[]).includes(activations ?? '') ? (ranges ?? {}) : {}
 
 /**
  * Share of a data set that a trained network gets right, with the constants as a model of these bits would have them.

@@ -1,6 +1,7 @@
 /** What `train` can be told. */
 import type { SupermaskOptions } from '../compress/supermask.js'
 import type { Graph } from '../graph/ir.js'
+import type { Activations } from './activations.js'
 import type { Augmentation } from './augment.js'
 import type { DataSet } from './dataset.js'
 import type { DistillOptions } from './distill.js'
@@ -18,9 +19,9 @@ export interface TrainOptions {
 
   /**
    * Precision that activations are rounded to in the forward pass from `roundFrom` on, so that the network learns to live
-   * with it: 'int8' or an FP8 format such as 'e4m3'. Default 'f32': no rounding.
+   * with it: integers of 1 to 8 bits ('int4'; the input has 8), or an FP8 format such as 'e4m3'. Default 'f32': no rounding.
    */
-  readonly activations?: 'f32' | 'int8' | 'e4m3' | 'e5m2' | 'e3m4' | 'e2m5'
+  readonly activations?: Activations
   /** Share of all steps before the rounding of activations begins. 0..1, default 0.5. */
   readonly roundFrom?: number
   /** Passes over the training set. 1..10000, default 20. */

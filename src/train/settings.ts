@@ -2,6 +2,7 @@
 import { type Supermask, supermask } from '../compress/supermask.js'
 import { WhiteDwarfError } from '../errors.js'
 import { elements, inferShapes } from '../graph/ir.js'
+import { ACTIVATIONS } from './activations.js'
 import { type Augmentation, augmentation } from './augment.js'
 import { checked, oneOf, range } from './check.js'
 import { checkDataSet } from './dataset.js'
@@ -74,7 +75,7 @@ export function settings(o: TrainOptions): Settings {
     optimiser,
     decay,
     workers: o.workers === 'auto' ? 'auto' : checked({ workers: range(o.workers, 1, 1, 64, true) }).workers,
-    activations: oneOf('activations', o.activations, ['f32', 'int8', 'e4m3', 'e5m2', 'e3m4', 'e2m5']),
+    activations: oneOf('activations', o.activations, ACTIVATIONS),
     schedule: oneOf('schedule', o.schedule, ['cosine', 'linear', 'one-cycle', 'step', 'exponential', 'constant']),
     milestones: milestones(o.milestones),
     rampShape: oneOf('rampShape', o.rampShape, ['linear', 'cubic']),

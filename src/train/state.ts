@@ -1,6 +1,6 @@
 /** Everything that a training changes, in one place. */
-import { fp8Format, INT8 } from '../kernels/grid.js'
 import { Rng } from '../rng.js'
+import { gridOf } from './activations.js'
 import { DenseWeights } from './dense.js'
 import { TeacherFeed } from './distill.js'
 import { Averages } from './ema.js'
@@ -94,9 +94,8 @@ export function createState(net: Network, s: Settings): TrainState {
   }
 }
 
-const gridOf = (activations: string) => (activations === 'int8' ? INT8 : fp8Format(activations))
-
 /** Copies of what was learned. */
-export function trainedNetwork({ net, weights }: TrainState): TrainedNetwork {
-  return { graph: net.graph, ...weights.trained(), norms: trainedNorms(net) }
+export function trainedNetwork({ net, weights, rounding }: TrainState): TrainedNetwork {
+  const norms = trainedNorms(net)
+  return { graph: net.graph, ...weights.trained(), norms, ...(rounding && { ranges: rounding.ranges() }) }
 }

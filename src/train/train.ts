@@ -38,6 +38,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const tested = history.at(-1)?.testAccuracy
   return {
     ...trainedNetwork(state),
+    activations: s.activations,
     ...(tested !== undefined && { testAccuracy: tested }),
     history,
     seconds,

@@ -3,6 +3,7 @@
 import type { MaskedLayer } from '../compress/levels.js'
 import type { Coats, Supermask } from '../compress/supermask.js'
 import type { Graph } from '../graph/ir.js'
+import type { Activations } from './activations.js'
 
 export interface TrainedTensor {
   /** [out, in, kh, kw] or [out, in] */
@@ -31,6 +32,10 @@ export interface TrainedNetwork {
   readonly norms: Readonly<Record<string, TrainedNorm>>
   /** Without a supermask: weighted node -> its f32 weights, [out, in, kh, kw] or [out, in]; `tensors` is then empty. */
   readonly weights?: Readonly<Record<string, Float32Array>>
+  /** What activations were rounded to in training; absent: nothing. */
+  readonly activations?: Activations
+  /** The largest |x| of each value that was rounded, by its name. */
+  readonly ranges?: Readonly<Record<string, number>>
   /** When trained for a byte budget: what keeps the exported file within it. */
   readonly budget?: TrainedBudget
 }

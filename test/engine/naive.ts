@@ -37,13 +37,20 @@ function round(v: number, grid: Grid | undefined): number {
   return Math.sign(v) * Math.min(even * spacing, grid.max) + 0
 }
 
-/** One image through the network. `image` holds raw values. Returns every output as f32 numbers. */
-export function runNaive(model: Model, image: ArrayLike<number>, grid: Grid | undefined): Record<string, number[]> {
+/**
+ * One image through the network. `image` holds raw values. Returns every output as f32 numbers.
+ * @param grids the grid of all values, or that of values that are never negative, and of others
+ */
+export function runNaive(
+  model: Model,
+  image: ArrayLike<number>,
+  grids: Grid | undefined | ((nonnegative: boolean) => Grid),
+): Record<string, number[]> {
   const { graph } = model
   const shapes = inferShapes(graph)
   const results = new Map<string, Result>()
   const scaleFor = (max: number, grid: Grid) => {
-    if (grid === INT8) return fround(INT8.max / max)
+    if (grid.minExponent === INT8.minExponent) return fround(grid.max / max)
     // Formats of many exponent bits keep three octaves for what int8 cuts off.
     const room = grid.minExponent <= -6 ? 3 : 0
     return 2 ** (Math.floor(Math.log2(grid.max / max)) - room)
@@ -63,7 +70,7 @@ export function runNaive(model: Model, image: ArrayLike<number>, grid: Grid | un
   const per = image.length / spec.shape[0]
   const pick = (a: readonly number[], i: number) => a[a.length === 1 ? 0 : Math.floor(i / per)]
   // Inputs are 8-bit integers in fp8 too.
-  const inGrid = grid && INT8
+  const inGrid = grids && INT8
   const inScale = inGrid === undefined ? 1 : scaleFor(rangeOf(spec.name), inGrid)
   results.set(spec.name, {
     shape: spec.shape,
@@ -81,8 +88,8 @@ export function runNaive(model: Model, image: ArrayLike<number>, grid: Grid | un
     const fused = others.length === 0 && /^relu6?$/.test(next?.op ?? '') && uses(node.name) === 1
     const name = fused ? next.name : node.name
     const final = graph.outputs.includes(name) && readers(name).length === 0
-    const outGrid = final ? undefined : grid
-    const outScale = final || grid === undefined ? 1 : scaleFor(rangeOf(name), grid)
+    const outGrid = final ? undefined : typeof grids === 'function' ? grids(fused) : grids
+    const outScale = outGrid === undefined ? 1 : scaleFor(rangeOf(name), outGrid)
     const shape = shapes.get(name) as Shape
     const data = weighted
       ? layer(model, weighted, results.get(weighted.inputs[0]) as Result, shape, outScale)

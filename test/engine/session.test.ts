@@ -18,6 +18,9 @@ const images = (shape: readonly number[], n: number, seed: number) => {
 
 const MODES = [
   { precision: 'int8', grid: INT8 },
+  // 0..15 and -7..7; 0..1 and -1..1.
+  { precision: 'int4', grid: (nonnegative: boolean) => ({ ...INT8, max: nonnegative ? 15 : 7 }) },
+  { precision: 'int1', grid: () => ({ ...INT8, max: 1 }) },
   { precision: 'fp8', grid: fp8Format('e4m3'), fp8: 'e4m3' },
   { precision: 'fp8', grid: fp8Format('e3m4'), fp8: 'e3m4' },
   { precision: 'fp8', grid: fp8Format('e2m5'), fp8: 'e2m5' },

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import { ChainBuilder, type DataSet, exportModel, testModel, train } from '../../src/compress.js'
 import { codedValues, encodeModel } from '../../src/format.js'
-import { InferenceSession, Tensor } from '../../src/index.js'
+import { rangeCode } from '../../src/graph/model.js'
+import { InferenceSession, type Precision, Tensor } from '../../src/index.js'
 import { Rng } from '../../src/rng.js'
 
 /** 8 x 8 images of two kinds, told apart by which half is brighter. */
@@ -31,7 +32,7 @@ const network = () =>
     .plain('batchnorm')
     .build()
 
-async function share(bytes: Uint8Array, data: DataSet, precision: 'int8' | 'fp8' | 'f32'): Promise<number> {
+async function share(bytes: Uint8Array, data: DataSet, precision: Precision): Promise<number> {
   const session = await InferenceSession.create(bytes, { precision, batch: 16 })
   const results = await session.run({ image: new Tensor('uint8', data.images, [data.labels.length, ...data.shape]) })
   const { data: scores } = results[session.outputNames[0]]
@@ -63,3 +64,18 @@ it.each(['learned', 7] as const)('a trained network classifies alike in every pr
     expect(Math.abs((await share(bytes, data, precision)) - expected), precision).toBeLessThanOrEqual(0.02)
   }
 })
+
+it.each(['int4', 'int2', 'int1'] as const)(
+  'a network trained with %s activations runs with them',
+  async (activations) => {
+    const data = halves(400)
+    const options = { graph: network(), train: data, epochs: 6, batch: 20, supermask: { density: 0.5 } }
+    const trained = await train({ ...options, activations, roundFrom: 0.2 })
+    expect(trained.activations).toBe(activations)
+    const bytes = encodeModel(await exportModel(trained, { calibration: data }))
+    expect(await share(bytes, data, activations)).toBeGreaterThan(0.9)
+    // Ranges are those that training rounded by.
+    const model = await exportModel(trained, { calibration: data })
+    expect(model.ranges.pool1).toBe(rangeCode(trained.ranges?.pool1 as number))
+  },
+)

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { train } from '../../src/compress.js'
 import { elements } from '../../src/graph/ir.js'
 import { rangeCode, rangeMax } from '../../src/graph/model.js'
-import { fp8Format, INT8 } from '../../src/kernels/grid.js'
+import { fp8Format, INT8, integerGrid } from '../../src/kernels/grid.js'
 import { toGrid } from '../../src/kernels/ref/grid.js'
 import { Rng } from '../../src/rng.js'
 import { Network } from '../../src/train/network.js'
@@ -13,11 +13,12 @@ import { base, bits, small } from './data.js'
 describe('rounding', () => {
   it.each([
     ['int8', INT8],
+    ['int3', integerGrid('int3', true)],
     ['e4m3', fp8Format('e4m3')],
   ] as const)('puts exactly the stored values on the %s grid', async (_, grid) => {
     const plain = await Network.create(small(), 4)
     const rounded = await Network.create(small(), 4)
-    const rounding = new Rounding(rounded, grid)
+    const rounding = new Rounding(rounded, (nonnegative) => (nonnegative ? grid : INT8))
     rounding.active = true
     rounded.rounding = rounding
     const rng = new Rng(1)
@@ -40,11 +41,11 @@ describe('rounding', () => {
       const own = name === 'image' ? INT8 : grid
       const got = value(rounded, name)
       const max = rangeMax(rangeCode(got.reduce((a, v) => Math.max(a, Math.abs(v)), 0)))
-      const scale = own === INT8 ? Math.fround(127 / max) : 2 ** (Math.floor(Math.log2(own.max / max)) - 3)
+      const scale = own.minExponent === 7 ? Math.fround(own.max / max) : 2 ** (Math.floor(Math.log2(own.max / max)) - 3)
       const fields = { ...own, lowest: -own.max, inverseUnit: 1 }
       const on = got.filter((v) => Math.abs(toGrid(v * scale, fields) / scale - v) <= Math.abs(v) * 1e-6)
       expect(on.length, name).toBe(got.length)
-      expect(new Set(got).size, name).toBeLessThan(256)
+      expect(new Set(got).size, name).toBeLessThanOrEqual(own.minExponent === 7 ? 2 * own.max + 1 : 255)
     }
     expect(new Set(value(rounded, 'bn1')).size).toBeGreaterThan(256)
 
@@ -70,7 +71,7 @@ describe('rounding', () => {
   })
 
   it('refuses other precisions', async () => {
-    await expect(train({ ...base(), activations: 'int4' as 'int8' })).rejects.toThrow(
+    await expect(train({ ...base(), activations: 'int9' as 'int8' })).rejects.toThrow(
       /activations must be one of f32, int8/,
     )
   })

@@ -1,5 +1,6 @@
 /** whitedwarf bench: how long a model takes, layer by layer, and beside onnxruntime-web. */
 import { calibrate, type FloatModel, quantiseModel } from '../../compress.js'
+import { PRECISIONS } from '../../engine/options.js'
 import { WhiteDwarfError } from '../../errors.js'
 import { decodeModel, encodeModel } from '../../format.js'
 import { InferenceSession, type LayerExplanation, type Precision, type ProfileEntry, Tensor } from '../../index.js'
@@ -14,7 +15,6 @@ import { startProgress } from '../progress.js'
 import { duration, grouped, percent, plainTable } from '../text.js'
 import { type Contestant, type Timing, timeInTurns } from '../timing.js'
 
-const PRECISIONS: readonly Precision[] = ['int8', 'fp8', 'f32']
 const SECONDS = 2
 
 interface Variant {
