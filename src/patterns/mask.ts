@@ -1,8 +1,8 @@
 /** The mask engine: what a pattern allows in a layer, whether levels keep to it, and how much that is. */
-import { blockMask } from './blocks.js'
+import { blockMask, keptAreas } from './blocks.js'
 import { eachGroup, keptOf, largestOfGroups } from './groups.js'
-import { checkFits, type Pattern } from './pattern.js'
-import { periodicMask } from './periodic.js'
+import { checkFits, dimsOf, type Pattern } from './pattern.js'
+import { periodicCount, periodicMask } from './periodic.js'
 
 /** Whether training may choose where the pattern's weights are; else they are known from the pattern alone. */
 export const isDynamic = (pattern: Pattern): boolean => pattern.kind === 'groups'
@@ -43,12 +43,19 @@ export function violation(pattern: Pattern, shape: readonly number[], weights: A
 
 /** The most weights of a layer that may be other than zero. */
 export function capacity(pattern: Pattern, shape: readonly number[]): number {
-  if (pattern.kind !== 'groups') return project(pattern, shape, []).reduce((sum, m) => sum + m, 0)
-  let sum = 0
-  eachGroup(pattern, shape, (_, size) => {
-    sum += keptOf(pattern, size)
-  })
-  return sum
+  switch (pattern.kind) {
+    case 'groups': {
+      let sum = 0
+      eachGroup(pattern, shape, (_, size) => {
+        sum += keptOf(pattern, size)
+      })
+      return sum
+    }
+    case 'blocks':
+      return dimsOf(shape).taps * keptAreas(pattern, shape).reduce((sum, [, , h, w]) => sum + h * w, 0)
+    case 'periodic':
+      return periodicCount(pattern, shape)
+  }
 }
 
 /**

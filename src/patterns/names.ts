@@ -1,7 +1,7 @@
 /** Patterns by short names, as the command line takes them. */
 import { WhiteDwarfError } from '../errors.js'
 import { checkPattern, type Pattern } from './pattern.js'
-import { periodicPattern } from './periodic.js'
+import { periodicPattern, readyName } from './periodic.js'
 
 /** Forms of names, for messages. */
 export const PATTERN_NAMES =
@@ -31,6 +31,8 @@ function parse(name: string, seed: number): Pattern | undefined {
   if (layered) return { kind: 'groups', axis: 'out', keep: layered[0], of: layered[1] }
   const segments = numbers(/^segments:(\d+)$/)
   if (segments) return { kind: 'groups', axis: 'in-strided', keep: 1, of: segments[0] }
+  const layeredSegments = numbers(/^segments:(\d+)\/(\d+)$/)
+  if (layeredSegments) return { kind: 'groups', axis: 'in-strided', keep: layeredSegments[0], of: layeredSegments[1] }
   const blocks = numbers(/^cgs:(\d+)\/([\d.]+)$/)
   if (blocks) return { kind: 'blocks', block: blocks[0], ratio: blocks[1], seed }
   const nested = numbers(/^hcgs:(\d+)\/([\d.]+),(\d+)\/([\d.]+)$/)
@@ -40,7 +42,7 @@ function parse(name: string, seed: number): Pattern | undefined {
   return /^ps/i.test(name) ? periodicPattern(name) : undefined
 }
 
-/** The short name of a pattern, or a description where it has none. */
+/** The short name of a pattern, or a description where it has none. Names leave out seeds and the order of filters. */
 export function patternName(pattern: Pattern): string {
   switch (pattern.kind) {
     case 'groups': {
@@ -55,6 +57,8 @@ export function patternName(pattern: Pattern): string {
     }
     case 'periodic': {
       const { kernel, taps, rotate } = pattern
+      const ready = readyName(pattern)
+      if (ready !== undefined) return ready
       const kept = taps.map((set) => set.length)
       const range =
         Math.min(...kept) === Math.max(...kept) ? `${kept[0]}` : `${Math.min(...kept)} to ${Math.max(...kept)}`

@@ -86,25 +86,29 @@ export function checkPattern(pattern: Pattern): void {
       if (!whole(keep, 1, of - 1)) refuse('keep', `a whole number from 1 to ${of - 1}`, keep)
       if (order === undefined) return
       if (axis !== 'out') refuse('order', "absent unless axis is 'out'", order)
-      if (order.length > 65536 || [...order].sort((a, b) => a - b).some((n, i) => n !== i)) {
+      if (!Array.isArray(order) || order.length > 65536 || [...order].sort((a, b) => a - b).some((n, i) => n !== i)) {
         refuse('order', 'each filter once, by number', order)
       }
       return
     }
     case 'blocks': {
       if (!whole(pattern.seed, 0, 2 ** 32 - 1)) refuse('seed', 'a whole number from 0 to 2^32 - 1', pattern.seed)
-      for (const size of [pattern, ...(pattern.inner ? [pattern.inner] : [])]) {
-        if (!whole(size.block, 1, 4096)) refuse('block', 'a whole number from 1 to 4096', size.block)
-        if (!(size.ratio >= 1 && size.ratio <= 65536)) refuse('ratio', 'a number from 1 to 65536', size.ratio)
+      checkBlock(pattern, '')
+      if (pattern.inner === undefined) return
+      if (typeof pattern.inner !== 'object' || pattern.inner === null) {
+        refuse('inner', 'absent, or a block size and a ratio', pattern.inner)
       }
-      if (pattern.inner && pattern.block % pattern.inner.block !== 0) {
+      checkBlock(pattern.inner, 'inner.')
+      if (pattern.block % pattern.inner.block !== 0) {
         refuse('inner.block', `a divisor of ${pattern.block}`, pattern.inner.block)
       }
       return
     }
     case 'periodic': {
-      const { kernel, taps } = pattern
+      const { kernel, taps, rotate } = pattern
       if (!whole(kernel, 1, 16)) refuse('kernel', 'a whole number from 1 to 16', kernel)
+      if (typeof rotate !== 'boolean') refuse('rotate', 'true or false', rotate)
+      if (!Array.isArray(taps) || !taps.every(Array.isArray)) refuse('taps', 'an array of sets of taps', taps)
       if (!whole(taps.length, 1, 256)) refuse('taps', 'a period of 1 to 256 sets', taps.length)
       for (const set of taps) {
         const ascending = set.every((t, i) => whole(t, i === 0 ? 0 : set[i - 1] + 1, kernel ** 2 - 1))
@@ -115,6 +119,13 @@ export function checkPattern(pattern: Pattern): void {
     }
     default:
       refuse('kind', "'groups', 'blocks' or 'periodic'", (pattern as { kind: unknown }).kind)
+  }
+}
+
+function checkBlock({ block, ratio }: BlockSize, prefix: string): void {
+  if (!whole(block, 1, 4096)) refuse(`${prefix}block`, 'a whole number from 1 to 4096', block)
+  if (typeof ratio !== 'number' || !(ratio >= 1 && ratio <= 65536)) {
+    refuse(`${prefix}ratio`, 'a number from 1 to 65536', ratio)
   }
 }
 

@@ -17,6 +17,21 @@ export function periodicMask(pattern: PeriodicPattern, shape: readonly number[])
   return mask
 }
 
+/** Weights that the mask keeps: filters and channels count by their places in the period. */
+export function periodicCount(pattern: PeriodicPattern, shape: readonly number[]): number {
+  const { out, in: ins } = dimsOf(shape)
+  const period = pattern.taps.length
+  /** Numbers below `length` that leave this rest. */
+  const count = (length: number, rest: number) => Math.ceil((length - rest) / period)
+  let sum = 0
+  for (let n = 0; n < Math.min(period, out); n++) {
+    for (let c = 0; c < Math.min(period, ins); c++) {
+      sum += count(out, n) * count(ins, c) * pattern.taps[slotOf(pattern, n, c)].length
+    }
+  }
+  return sum
+}
+
 /** Sets of a 3 x 3 kernel: the four corners, six pairs, nine single taps. */
 const SETS: Readonly<Record<number, readonly (readonly number[])[]>> = {
   4: [
@@ -57,4 +72,12 @@ export function periodicPattern(name: string): PeriodicPattern {
     dense && slot === period - 1 ? ALL : sets[slot % sets.length],
   )
   return { kind: 'periodic', kernel: 3, taps, rotate: true }
+}
+
+/** The name by which periodicPattern makes this pattern, or undefined. */
+export function readyName({ kernel, taps, rotate }: PeriodicPattern): string | undefined {
+  if (kernel !== 3 || !rotate) return undefined
+  const sets = JSON.stringify(taps)
+  const names = ['PS4', 'PSD4', 'PS2', 'PSD2', 'PS1', 'PSD1'].map((family) => `${family}_P${taps.length}`)
+  return names.find((name) => JSON.stringify(periodicPattern(name).taps) === sets)
 }
