@@ -22,11 +22,16 @@
 // where after t steps the caller puts the bias corrections into rate = learning rate / (1 - beta1^t) and
 // root = 1 / sqrt(1 - beta2^t).
 //
+// Where states[i] is -1, before the step:
+//
+//   mask_f32   gradient = 0
+//   pull_f32   gradient = gradient + pull * p * sign: with `sign` as above this adds pull * p to the slope, over its scale
+//
 // ema_f32, exponential moving average: a = a + share * (x - a).
 //
-// Layout: p, gradient, v, m, a, x are f32 [n]; signs are i8 [n], a pointer of 0 means none.
+// Layout: p, gradient, v, m, a, x are f32 [n]; signs and states are i8 [n], a pointer of 0 for signs means none.
 //
-// Contract: 4-byte alignment. p, v, m and a are overwritten; blocks do not overlap.
+// Contract: 4-byte alignment of f32. p, v, m and a are overwritten, by mask_f32 and pull_f32 gradient; blocks do not overlap.
 // Exact: f32, in the order of the formulas; 1 - beta is rounded to f32. Any range of a block may be done by itself.
 // sum_squares_f32: f64 inside, four partial sums (element i joins sum i mod 4 as long as whole fours last), then
 // (s0 + s2) + (s1 + s3), then the elements left over, in order.
@@ -129,6 +134,23 @@ function slopesAt(gradient: usize, signs: usize, i: i32, scale: v128, old: v128)
   const given = i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(v128.load32_zero(signs + i)))
   const differ = v128.xor(i32x4.lt_s(given, zero), f32x4.lt(old, f32x4.splat(0)))
   return v128.xor(slope, i32x4.shl(v128.and(differ, i32x4.ne(given, zero)), 31))
+}
+
+export function mask_f32(gradient: usize, states: usize, n: i32): void {
+  for (let i = 0; i < n; i++) {
+    if (load<i8>(states + i) < 0) store<f32>(gradient + ((i as usize) << 2), 0)
+  }
+}
+
+export function pull_f32(p: usize, gradient: usize, states: usize, signs: usize, n: i32, pull: f32): void {
+  for (let i = 0; i < n; i++) {
+    if (load<i8>(states + i) >= 0) continue
+    const at = (i as usize) << 2
+    const old = load<f32>(p + at)
+    const given = signs != 0 ? (load<i8>(signs + i) as i32) : 0
+    const away = given != 0 && given < 0 != old < 0 ? -pull * old : pull * old
+    store<f32>(gradient + at, load<f32>(gradient + at) + away)
+  }
 }
 
 export function ema_f32(average: usize, x: usize, n: i32, share: f32): void {

@@ -7,6 +7,7 @@
  * (multicoated supermasks, Okoshi et al., ICML 2022). docs/compression.md explains the options together.
  */
 import { WhiteDwarfError } from '../errors.js'
+import { type PatternOptions, type PatternTraining, patternTraining } from './patterns.js'
 
 export type Coats = 1 | 3 | 7
 
@@ -23,18 +24,22 @@ export interface Frozen {
 export interface SupermaskOptions {
   /** Levels run from -coats to coats. Default 1. */
   readonly coats?: Coats
-  /** Share of levels that are not zero, in (0, 1]; layers named in `densities` do not count. Default 0.1. */
+  /**
+   * Share of levels that are not zero, in (0, 1]; layers named in `densities` do not count. A layer with a pattern has at most what its
+   * pattern allows. Default 0.1; with a pattern and no budget 1: all that is allowed.
+   */
   readonly density?: number
   /**
    * 'global': the density holds for all layers together; layers compete with |score| * sqrt(fan-in). 'layer': it holds
    * in each. 'fixed': thresholds stay where `threshold` puts them and the density is an outcome, of weight decay above
-   * all (signed supermasks, Koster et al., ICLR 2022). Default 'global'.
+   * all (signed supermasks, Koster et al., ICLR 2022). Default 'global', but 'layer' where `density` is 1 by default.
    */
   readonly scope?: 'global' | 'layer' | 'fixed'
   /**
    * Where the thresholds of further coats lie. 'linear': threshold i is i times the first, which makes the level a
    * uniform quantiser of the score. 'uniform': coat i keeps (coats - i + 1) / coats of the weights that the first one
-   * keeps. 'adaptive': c * level is the closest to the scores, in the least squares sense, over all c. Default 'linear'.
+   * keeps. 'adaptive': c * level is the closest to the scores, in the least squares sense, over all c. Default 'linear'; with a
+   * pattern 'adaptive', because the smallest score that a pattern keeps may be anything.
    */
   readonly thresholds?: 'linear' | 'uniform' | 'adaptive'
   /** Scope 'fixed': the first threshold of a layer over its largest initial |score|. Between 0 and 1, default 0.4. */
@@ -49,6 +54,8 @@ export interface SupermaskOptions {
   /** Each row (the weights of one output) keeps at least so many, even below the threshold. 0..65535, default 0. */
   readonly leastPerRow?: number
   readonly frozen?: Frozen
+  /** A sparsity pattern that layers keep to. Not together with `frozen`. */
+  readonly pattern?: PatternOptions
   /** 'learned': a level has its score's sign. A number 0..62: signs come from this seed, and cost no bytes. Default 'learned'. */
   readonly signs?: 'learned' | number
   /**
@@ -67,18 +74,21 @@ export interface SupermaskOptions {
   readonly normalise?: boolean
 }
 
-export interface Supermask extends Required<Omit<SupermaskOptions, 'frozen' | 'budget'>> {
+export interface Supermask extends Required<Omit<SupermaskOptions, 'frozen' | 'pattern' | 'budget'>> {
   readonly frozen: Required<Frozen>
+  readonly pattern?: PatternTraining
   readonly budget?: number
 }
 
 /** Fills in defaults. @throws WhiteDwarfError E_OPTION naming the allowed range */
 export function supermask(options: SupermaskOptions = {}): Supermask {
+  const { pattern } = options
+  const allAllowed = pattern !== undefined && options.density === undefined && options.budget === undefined
   const mask: Supermask = {
     coats: options.coats ?? 1,
-    density: options.density ?? 0.1,
-    scope: options.scope ?? 'global',
-    thresholds: options.thresholds ?? 'linear',
+    density: options.density ?? (allAllowed ? 1 : 0.1),
+    scope: options.scope ?? (allAllowed ? 'layer' : 'global'),
+    thresholds: options.thresholds ?? (pattern === undefined ? 'linear' : 'adaptive'),
     threshold: options.threshold ?? 0.4,
     allocation: options.allocation ?? 'uniform',
     densities: options.densities ?? {},
@@ -88,6 +98,7 @@ export function supermask(options: SupermaskOptions = {}): Supermask {
     init: options.init ?? 'he-normal',
     constantBits: options.constantBits ?? 8,
     normalise: options.normalise ?? false,
+    ...(pattern !== undefined && { pattern: patternTraining(pattern) }),
     ...(options.budget !== undefined && { budget: options.budget }),
   }
   checkOneOf('coats', mask.coats, [1, 3, 7])
@@ -112,11 +123,18 @@ export function supermask(options: SupermaskOptions = {}): Supermask {
   return mask
 }
 
-function checkFrozen({ frozen: { pruned, locked, seed }, density, scope }: Supermask): void {
+function checkFrozen({ frozen: { pruned, locked, seed }, density, scope, pattern }: Supermask): void {
   for (const [name, share] of Object.entries({ pruned, locked })) {
     if (!(share >= 0 && share < 1)) refuse(`frozen.${name}`, 'at least 0 and below 1', share)
   }
   if (!Number.isInteger(seed)) refuse('frozen.seed', 'a whole number', seed)
+  if (pattern !== undefined && pruned + locked > 0) {
+    refuse(
+      'frozen',
+      'absent with a pattern, which says itself which weights stay zero',
+      `pruned ${pruned}, locked ${locked}`,
+    )
+  }
   if (pruned + locked >= 1) refuse('frozen', 'less than 1 in sum, so that something is left to train', pruned + locked)
   if (scope !== 'fixed' && (density <= locked || density > 1 - pruned)) {
     refuse('density', `above frozen.locked (${locked}) and at most 1 - frozen.pruned (${1 - pruned})`, density)

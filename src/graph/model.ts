@@ -1,6 +1,7 @@
 /**
  * A compressed network in memory: what a .wd file holds, and the contract between compressing and running.
  */
+import type { Pattern } from '../patterns/pattern.js'
 import type { Graph } from './ir.js'
 
 /** Weights as small integers, mostly zero. Several layers may use one tensor (folding). */
@@ -15,6 +16,8 @@ export interface LevelTensor {
    * Every non-zero level must then have the generator's sign.
    */
   readonly signSeed?: number
+  /** Sparsity pattern that the levels keep to. */
+  readonly pattern?: Pattern
 }
 
 /** Numbers on a uniform grid: value[i] = lo + step * code[i] in f32 arithmetic. `lo` and `step` are f16 numbers. */

@@ -108,6 +108,7 @@ export function foldModel(
         maxLevel: t.maxLevel,
         levels: turnRows(t.levels, own.turned),
         ...(t.signSeed !== undefined && { signSeed: t.signSeed }),
+        ...(t.pattern && { pattern: t.pattern }),
       }
     }
     layers[name] = {

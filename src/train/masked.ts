@@ -1,15 +1,18 @@
 /** Scores and signs of every weight tensor of a network: the supermask in training. */
 import { layerDensities } from '../compress/densities.js'
 import { drawFrozen, layerConstant, type MaskedLayer } from '../compress/levels.js'
+import { layerPatterns, type PatternTraining } from '../compress/patterns.js'
 import type { Supermask } from '../compress/supermask.js'
 import { FIRST_NOT_FINITE, type MagnitudeCounts, thresholdsFrom, thresholdsKeeping } from '../compress/thresholds.js'
 import { WhiteDwarfError } from '../errors.js'
 import { seededSigns } from '../format/signs.js'
+import type { Pattern } from '../patterns/pattern.js'
 import { Rng } from '../rng.js'
 import { BudgetKeeper } from './budget.js'
 import type { Network, WeightBuffers } from './network.js'
+import { TensorPattern } from './pattern.js'
 import type { TrainedNetwork, TrainedTensor } from './trained.js'
-import type { Parameter, TrainableWeights } from './weights.js'
+import { diverged, type Parameter, type TrainableWeights } from './weights.js'
 
 interface MaskedTensor {
   readonly weights: WeightBuffers
@@ -17,8 +20,9 @@ interface MaskedTensor {
   readonly levels: number
   /** Address of i8 signs; 0 when all are learned. */
   readonly signs: number
-  /** Address of i8 states (-1 pruned, 0 free, 1 locked); 0 when nothing is frozen. */
+  /** Address of i8 states (-1 pruned or off the pattern, 0 free, 1 locked); 0 when nothing is frozen. */
   readonly frozen: number
+  readonly pattern?: TensorPattern
   readonly locked: number
   /** Makes scores of layers of different fan-in comparable. */
   readonly scale: number
@@ -41,7 +45,7 @@ export class MaskedWeights implements TrainableWeights {
   private readonly counters: number
   private readonly budget: BudgetKeeper | undefined
 
-  /** @throws WhiteDwarfError E_OPTION when `densities` names a node that has no weights of its own */
+  /** @throws WhiteDwarfError E_OPTION when `densities` or `pattern` do not fit the network */
   constructor(net: Network, mask: Supermask, rng: Rng) {
     const { mem } = net
     this.net = net
@@ -50,9 +54,12 @@ export class MaskedWeights implements TrainableWeights {
     this.counters = mem.words(32768 + 65536)
     const frozenRng = new Rng(mask.frozen.seed)
     const competing = mem.words(mask.coats)
-    this.tensors = net.weighted.map((weights) => {
+    const patterns = mask.pattern === undefined ? [] : layerPatterns(net.weighted, mask.pattern)
+    this.tensors = net.weighted.map((weights, i) => {
       const alone = mask.scope !== 'global' || Object.hasOwn(mask.densities, weights.name)
-      return createTensor(net, weights, mask, alone ? mem.words(mask.coats) : competing, rng, frozenRng)
+      const tensor = createTensor(net, weights, mask, alone ? mem.words(mask.coats) : competing, rng, frozenRng)
+      const rule = patterns[i]
+      return rule === undefined ? tensor : withPattern(net, tensor, rule, mask.pattern as PatternTraining, i)
     })
     this.parameters = this.tensors.map((t) => ({
       values: t.scores,
@@ -84,8 +91,9 @@ export class MaskedWeights implements TrainableWeights {
    * is; the budget says where it ends.
    * @throws WhiteDwarfError E_DATA when scores are no longer finite, E_OPTION when a budget is too small
    */
-  refresh(density: number, last = false): void {
+  refresh(density: number, progress = 0, last = false): void {
     const { mask, budget } = this
+    for (const { pattern } of this.tensors) pattern?.choose(progress)
     if (budget === undefined) {
       this.choose(density, mask.density)
     } else if (last) {
@@ -118,12 +126,7 @@ export class MaskedWeights implements TrainableWeights {
     const [first, second] = [this.counters, this.counters + 4 * 32768]
     const upper = mem.u32(first, 32768).fill(0)
     for (const t of tensors) mem.kernels.count_magnitudes(t.scores, t.weights.n, t.scale, t.frozen, first)
-    if (upper.subarray(FIRST_NOT_FINITE).some((n) => n > 0)) {
-      throw new WhiteDwarfError(
-        'E_DATA',
-        'the training diverged (scores are no longer finite): lower the learning rate',
-      )
-    }
+    if (upper.subarray(FIRST_NOT_FINITE).some((n) => n > 0)) throw diverged()
     const lower = (prefix: number) => {
       const counts = mem.u32(second, 65536).fill(0)
       for (const t of tensors) mem.kernels.count_within(t.scores, t.weights.n, t.scale, t.frozen, prefix, second)
@@ -156,6 +159,19 @@ export class MaskedWeights implements TrainableWeights {
     this.net.prepare()
   }
 
+  confine(progress: number, move: boolean): void {
+    const { part } = this.net.mem
+    if (this.mask.pattern === undefined) return
+    if (move) {
+      if (part.index === 0) for (const { pattern } of this.tensors) pattern?.transfer(progress)
+      part.barrier()
+    }
+    this.tensors.forEach(({ pattern }, i) => {
+      pattern?.confine(this.parameters[i].scale)
+    })
+    part.barrier()
+  }
+
   /** The constants, and the state of the budget. */
   get numbers(): readonly number[] {
     return [...this.tensors.map((t) => t.constant), ...(this.budget?.numbers ?? [])]
@@ -178,12 +194,13 @@ export class MaskedWeights implements TrainableWeights {
 
   private trainedTensors(): Record<string, TrainedTensor> {
     const { coats, signs } = this.mask
-    const copy = ({ weights, levels, constant }: MaskedTensor): TrainedTensor => ({
+    const copy = ({ weights, levels, constant, pattern }: MaskedTensor): TrainedTensor => ({
       shape: weights.shape,
       maxLevel: coats,
       levels: this.net.mem.i8(levels, weights.n).slice(),
       constant,
       ...(signs !== 'learned' && { signSeed: signs }),
+      ...(pattern && { pattern: pattern.pattern }),
     })
     return Object.fromEntries(this.tensors.map((t) => [t.weights.name, copy(t)]))
   }
@@ -252,6 +269,19 @@ function createTensor(
   if (mask.signs !== 'learned') mem.i8(tensor.signs, n).set(seededSigns(shape, mask.signs))
   const largest = scores.reduce((max, a) => Math.max(max, Math.abs(a)), 0)
   return { ...tensor, locked, threshold: mask.threshold * largest }
+}
+
+function withPattern(
+  net: Network,
+  tensor: MaskedTensor,
+  rule: Pattern,
+  training: PatternTraining,
+  index: number,
+): MaskedTensor {
+  const { weights, scores, signs } = tensor
+  const { shape, n, grad } = weights
+  const pattern = new TensorPattern(net.mem, { shape, n, scores, grad, signs }, rule, training, index)
+  return { ...tensor, pattern, frozen: pattern.states }
 }
 
 /** Initial scores, see SupermaskOptions.init. */

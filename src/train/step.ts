@@ -25,6 +25,7 @@ export async function trainStep(
   net.forward(true)
   const result = loss(state, s)
   net.backward()
+  if (!frozen) confineGradients(state, s, time)
   state.optimiser.step(step + 1, time.rateAt(step), frozen)
   if (!frozen) state.averages?.scores.update(step)
   state.averages?.norms.update(step)
@@ -47,13 +48,22 @@ function chooseLevels({ net, weights, averages, shared, step }: TrainState, s: S
   if (last) averages?.scores.install()
   part.barrier()
   if (part.index === 0) {
-    if (last || step % s.refresh === 0) weights.refresh(time.densityAt(step), last)
+    if (last || step % s.refresh === 0) weights.refresh(time.densityAt(step), step / time.steps, last)
     weights.apply()
     shared.numbers(weights.numbers.length).set(weights.numbers)
   }
   part.barrier()
   weights.numbers = Array.from(shared.numbers(weights.numbers.length))
   weights.install()
+}
+
+/** Choices of thresholds between two times at which weights give their places to others. */
+const CHOICES_PER_MOVE = 10
+
+/** Behind the last choice nothing may change which weights stay. */
+function confineGradients({ weights, step }: TrainState, s: Settings, time: Timeline): void {
+  const move = step % (CHOICES_PER_MOVE * s.refresh) === 0 && step < time.lastChoice
+  weights.confine?.(step / time.steps, move)
 }
 
 /** Part 0 writes the gradient of the network's output. */

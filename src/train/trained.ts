@@ -3,6 +3,7 @@
 import type { MaskedLayer } from '../compress/levels.js'
 import type { Coats, Supermask } from '../compress/supermask.js'
 import type { Graph } from '../graph/ir.js'
+import type { Pattern } from '../patterns/pattern.js'
 import type { Activations } from './activations.js'
 
 export interface TrainedTensor {
@@ -13,6 +14,8 @@ export interface TrainedTensor {
   /** weight = constant * level */
   readonly constant: number
   readonly signSeed?: number
+  /** That the levels keep to. */
+  readonly pattern?: Pattern
 }
 
 /** y = (x - mean) / sqrt(variance + eps) * gamma + beta, per channel. */

@@ -1,4 +1,5 @@
 /** What the training loop needs of a network's weights, whether they are levels chosen by scores or plain numbers. */
+import { WhiteDwarfError } from '../errors.js'
 import type { TrainedNetwork } from './trained.js'
 
 /** A block of f32 numbers that an optimiser moves: addresses, and n elements each. */
@@ -20,11 +21,17 @@ export interface TrainableWeights {
   readonly parameters: readonly Parameter[]
   /**
    * Chooses which weights stay, for a density, from the parameters as they are now.
+   * @param progress share of the steps done
    * @param last no other choice follows
    */
-  refresh(density: number, last: boolean): void
+  refresh(density: number, progress: number, last: boolean): void
   /** Writes the network's weights into memory. */
   apply(): void
+  /**
+   * Between the backward pass and the optimiser: gradients of weights that must not move are taken away. All parts call it.
+   * @param move whether it is time that weights give their places to others
+   */
+  confine?(progress: number, move: boolean): void
   /** Share of the weights that are not zero, as `apply` left them. */
   density(): number
   /** What the memory does not hold of the weights' state. */
@@ -34,3 +41,6 @@ export interface TrainableWeights {
   /** Copies for a result. */
   trained(): Pick<TrainedNetwork, 'tensors' | 'weights' | 'budget'>
 }
+
+export const diverged = () =>
+  new WhiteDwarfError('E_DATA', 'the training diverged (scores are no longer finite): lower the learning rate')

@@ -372,6 +372,13 @@ describe.each(builds('train'))('training kernels, $build build', (module) => {
           3,
         ],
       }))
+      const states = (layout: Layout) => layout.i8(Array.from({ length: n }, () => layout.rng.below(3) - 1))
+      check(module, row('mask_f32'), n, (layout) => ({ args: [normals(layout, n), states(layout), n] }))
+      for (const signed of [false, true]) {
+        check(module, row('pull_f32'), n, (layout) => ({
+          args: [normals(layout, n), normals(layout, n), states(layout), signed ? states(layout) : 0, n, 0.37],
+        }))
+      }
       check(module, row('ema_f32'), n, (layout) => ({ args: [normals(layout, n), normals(layout, n), n, 0.03] }))
       check(module, row('sum_squares_f32'), n, (layout) => ({ args: [normals(layout, n), n] }))
       check(module, row('weights_from_levels'), n, (layout) => ({

@@ -74,6 +74,28 @@ export function adamw(
   }
 }
 
+export function maskGradients({ f32, i8 }: Mem, gradient: number, states: number, n: number): undefined {
+  for (let i = 0; i < n; i++) if (i8[states + i] < 0) f32[gradient / 4 + i] = 0
+}
+
+export function pullScores(
+  { f32, i8 }: Mem,
+  p: number,
+  gradient: number,
+  states: number,
+  signs: number,
+  n: number,
+  pull: number,
+): undefined {
+  for (let i = 0; i < n; i++) {
+    if (i8[states + i] >= 0) continue
+    const old = f32[p / 4 + i]
+    const given = signs === 0 ? 0 : i8[signs + i]
+    const away = fround(fround(pull) * old)
+    f32[gradient / 4 + i] += given !== 0 && given < 0 !== old < 0 ? -away : away
+  }
+}
+
 export function ema({ f32 }: Mem, average: number, x: number, n: number, share: number): undefined {
   share = fround(share)
   for (let i = 0; i < n; i++) {

@@ -1,6 +1,6 @@
 import { conv, convPack, convTiles, convWeightGrad, pad, unpitch } from '../ref/conv.js'
 import { distillLoss, softmaxLoss } from '../ref/loss.js'
-import { adamw, ema, sgd, sumSquares } from '../ref/optimisers.js'
+import { adamw, ema, maskGradients, pullScores, sgd, sumSquares } from '../ref/optimisers.js'
 import * as supermask from '../ref/supermask.js'
 import * as ref from '../ref/train.js'
 import type { KernelRow } from '../row.js'
@@ -264,6 +264,20 @@ export const trainRows: readonly KernelRow[] = [
       params: ['p', 'gradient', 'm', 'v', 'n', 'rate', 'beta1', 'beta2', 'root', 'epsilon', 'keep', 'scale', 'signs'],
       contract: `${SIGNS} Bias corrections are the caller's, in rate and root.`,
       reference: adamw,
+    },
+    {
+      name: 'mask_f32',
+      formula: 'gradient = 0 where the state is -1',
+      params: ['gradient', 'states', 'n'],
+      contract: 'states: i8.',
+      reference: maskGradients,
+    },
+    {
+      name: 'pull_f32',
+      formula: 'gradient += pull * p * sign where the state is -1',
+      params: ['p', 'gradient', 'states', 'signs', 'n', 'pull'],
+      contract: `states: i8. ${SIGNS}`,
+      reference: pullScores,
     },
     {
       name: 'ema_f32',

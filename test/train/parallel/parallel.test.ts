@@ -23,6 +23,15 @@ const options = (more: Partial<TrainOptions> = {}): TrainOptions => ({
   ...more,
 })
 
+const patterned = (
+  rule: compress.PatternOptions['rule'],
+  more: Partial<compress.PatternOptions> = {},
+): Partial<TrainOptions> => ({
+  refresh: 1,
+  epochs: 4,
+  supermask: { coats: 3, pattern: { rule, layers: ['fc1'], ...more } },
+})
+
 describe('several threads', () => {
   const variants: [string, () => Partial<TrainOptions>][] = [
     ['the default recipe', () => ({})],
@@ -56,6 +65,15 @@ describe('several threads', () => {
       'transpositions',
       () => ({ graph: mlpMixer({ ...tiny, channels: 8, blocks: 2, patch: 4, tokenUnits: 6, channelUnits: 9 }) }),
     ],
+    [
+      'a pattern that is projected',
+      () => ({ ...patterned({ kind: 'groups', axis: 'in', of: 4, keep: 1 }), clip: 1, ema: 0.9 }),
+    ],
+    [
+      'a pattern with regrouped filters whose places are transferred',
+      () => patterned({ kind: 'groups', axis: 'out', of: 2, keep: 1 }, { evolve: 'transfer' }),
+    ],
+    ['a pattern of blocks', () => patterned({ kind: 'blocks', block: 4, ratio: 4, seed: 3 })],
     ['more threads than examples of a batch', () => ({ batch: 2, train: squares(40) })],
   ]
   it.each(variants)('give the same bits as one: %s', async (_, more) => {
