@@ -14,6 +14,7 @@ import {
   resnet,
   resnet9,
   resnetCifar,
+  vgg,
   vggSmall,
 } from '../compress.js'
 import { WhiteDwarfError } from '../errors.js'
@@ -98,6 +99,17 @@ const families: readonly Family[] = [
       convnet({ depth: depth as 2 | 4 | 6 | 8, input, classes, ...given({ width }) }),
   },
   {
+    names: family('vgg', 11, 13, 16, 19),
+    syntax: 'vgg16[:WIDTH]',
+    about: 'vgg11, 13, 16, 19; 64 channels at first',
+    list: [0, 1],
+    fractions: true,
+    build: ({ depth, list: [width], input, classes }) => {
+      const hidden = sizeOf(input) === 'imagenet' ? [4096, 4096] : []
+      return vgg({ depth: depth as 11 | 13 | 16 | 19, hidden, input, classes, ...given({ width }) })
+    },
+  },
+  {
     names: ['vgg-small'],
     syntax: 'vgg-small[:WIDTH]',
     about: 'six convolutions, one dense layer',
@@ -177,16 +189,17 @@ export const ARCH_HELP = plainTable(families.map((f) => [`    ${f.syntax}`, f.ab
 
 /**
  * The graph that `text` names, for a data set's images and classes.
+ * @param what for messages: the option or argument that gave it
  * @throws WhiteDwarfError E_OPTION for anything else, E_SHAPE when the images are too small for it
  */
-export function parseArch(text: string, data: Pick<DataSet, 'shape' | 'classes'>): Graph {
+export function parseArch(text: string, data: Pick<DataSet, 'shape' | 'classes'>, what = '--arch'): Graph {
   const [head, ...slashes] = text.split('/')
   const [name, numbers, ...rest] = head.split(':')
   const found = families.find((f) => f.names.includes(name))
   if (found === undefined) {
-    throw new WhiteDwarfError('E_OPTION', `--arch must be one of ${ARCH_SYNTAX}, got '${text}'${suggest(name, names)}`)
+    throw new WhiteDwarfError('E_OPTION', `${what} must be one of ${ARCH_SYNTAX}, got '${text}'${suggest(name, names)}`)
   }
-  const refuse = () => new WhiteDwarfError('E_OPTION', `--arch must be ${found.syntax}, got '${text}'`)
+  const refuse = () => new WhiteDwarfError('E_OPTION', `${what} must be ${found.syntax}, got '${text}'`)
   const settings: Record<string, string> = {}
   for (const part of slashes) {
     const [, key = '', value] = /^(?:([a-z]+)=)?(.+)$/.exec(part) ?? []

@@ -44,7 +44,7 @@ const CHARACTER = 7
 const MARKED = 24
 
 // Colours that keep their distance for colour-blind readers; darker ones for light pages, lighter ones for dark pages.
-const STYLE = `
+export const STYLE = `
     svg { color: #1f2933; --grid: #d9dee3; --paper: #ffffff; --s0: #0b61a4; --s1: #b8450b; --s2: #1f7a4d; --s3: #6b3fa0; --s4: #8a6a00; --s5: #a61e69; }
     @media (prefers-color-scheme: dark) {
       svg { color: #e4e7eb; --grid: #3a4450; --paper: #14181d; --s0: #6db8f2; --s1: #f29b68; --s2: #74d3a4; --s3: #b9a0f2; --s4: #e0c050; --s5: #f08fc2; }
@@ -159,7 +159,7 @@ export function logTicks(low: number, high: number): number[] {
   return all.slice(from, Math.max(to, from + 1) + 1)
 }
 
-const px = (value: number): string => String(Math.round(value * 10) / 10)
+export const px = (value: number): string => String(Math.round(value * 10) / 10)
 
-const xml = (text: string): string =>
+export const xml = (text: string): string =>
   text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;')

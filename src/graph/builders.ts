@@ -14,4 +14,4 @@ export {
   resnetCifar,
 } from './builders/resnet.js'
 export { type Resnet9Options, resnet9 } from './builders/resnet9.js'
-export { type ConvnetOptions, convnet, type VggSmallOptions, vggSmall } from './builders/vgg.js'
+export { type ConvnetOptions, convnet, type VggOptions, type VggSmallOptions, vgg, vggSmall } from './builders/vgg.js'

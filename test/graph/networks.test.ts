@@ -9,6 +9,7 @@ import {
   mlpMixer,
   mobilenetV1,
   mobilenetV2,
+  vgg,
   vggSmall,
   withNormalisation,
 } from '../../src/compress.js'
@@ -56,6 +57,36 @@ describe('vggSmall', () => {
     expect(channelsOf(graph, 'conv2d')).toEqual([128, 128, 256, 256, 512, 512])
     expect(shapeOf(graph, 'flatten1')).toEqual([8192])
     expect(channelsOf(vggSmall({ width: 0.25 }), 'conv2d')).toEqual([32, 32, 64, 64, 128, 128])
+  })
+})
+
+describe('vgg', () => {
+  // Reference implementations with batch normalisation also have a bias for each convolution: parameters published for 1000 classes.
+  it.each([
+    [11, 132_868_840],
+    [13, 133_053_736],
+    [16, 138_365_992],
+    [19, 143_678_248],
+  ] as const)('%i has the published size', (depth, parameters) => {
+    const graph = vgg({ depth, hidden: [4096, 4096], input: [3, 224, 224], classes: 1000 })
+    const channels = channelsOf(graph, 'conv2d').reduce((a, b) => a + b, 0)
+    expect(countGraph(graph).weights + 3 * channels + 2 * 4096 + 1000).toBe(parameters)
+    expect(channelsOf(graph, 'conv2d').length + 3).toBe(depth)
+  })
+
+  it('16 makes 15.5 G multiply-accumulates of a photo, 0.31 G of a CIFAR image', () => {
+    expect(countGraph(vgg({ depth: 16, hidden: [4096, 4096], input: [3, 224, 224], classes: 1000 })).macs).toBe(
+      15_470_264_320,
+    )
+    const small = vgg({ depth: 16, width: 0.25 })
+    expect(countGraph(vgg({ depth: 16 })).macs).toBe(313_201_664)
+    expect(channelsOf(small, 'conv2d').slice(0, 3)).toEqual([16, 16, 32])
+    expect(outputShape(small)).toEqual([10])
+  })
+
+  it('refuses what it cannot build', () => {
+    expect(() => vgg({ depth: 12 as 11 })).toThrow(/depth must be one of 11, 13, 16, 19, got '12'/)
+    expect(() => vgg({ depth: 11, input: [3, 16, 16] })).toThrow(/maxpool|pool5/)
   })
 })
 
