@@ -3,6 +3,7 @@ export {
   entropy_begin,
   entropy_decode_dense,
   entropy_decode_program,
+  entropy_decode_subsets,
   entropy_end,
   entropy_tensor,
 } from './kernels/entropy/entropy'

@@ -2,6 +2,8 @@
 import { type Graph, inferShapes, isWeighted, type Node, weightShape } from '../graph/ir.js'
 import type { CodedArray, LevelTensor, Model } from '../graph/model.js'
 import { listedNumbers } from '../graph/tensor-fn.js'
+import { violation } from '../patterns/mask.js'
+import { checkFits } from '../patterns/pattern.js'
 import { columnPlanes, type Header, type LayerHeader, type Plane, type TensorHeader } from './header.js'
 import { MAX_COLS, MAX_INPUTS, MAX_LISTED, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK, refuse } from './limits.js'
 import { seededSigns } from './signs.js'
@@ -38,8 +40,10 @@ export function checkedHeader(model: Model): Header {
         maxLevel: t.maxLevel,
         mode: 'context',
         ...(planes.get(node.name) as Plane),
+        ...(t.pattern !== undefined && { pattern: t.pattern }),
+        ...(t.signSeed !== undefined && { signSeed: t.signSeed }),
       } as const
-      tensors.push(t.signSeed === undefined ? header : { ...header, signSeed: t.signSeed })
+      tensors.push(header)
     }
     const wanted = weightShape(node, shapes.get(node.inputs[0]) as readonly number[])
     if (t.shape.join() !== wanted.join()) {
@@ -101,6 +105,11 @@ function checkTensor(name: string, t: LevelTensor): void {
   if (count / t.shape[0] > MAX_COLS) throw refuse(`'${name}' has ${count / t.shape[0]} columns, at most ${MAX_COLS}`)
   const bad = t.levels.find((level) => Math.abs(level) > t.maxLevel)
   if (bad !== undefined) throw refuse(`'${name}' has a level ${bad} beyond its maxLevel ${t.maxLevel}`)
+  if (t.pattern !== undefined) {
+    checkFits(t.pattern, t.shape, `'${name}'`)
+    const broken = violation(t.pattern, t.shape, t.levels)
+    if (broken !== undefined) throw refuse(`'${name}' does not keep to its pattern: ${broken}`)
+  }
   if (t.signSeed === undefined) return
   const signs = seededSigns(t.shape, t.signSeed)
   if (t.levels.some((level, i) => level * signs[i] < 0)) {

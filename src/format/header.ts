@@ -14,10 +14,21 @@ import {
   weightShape,
 } from '../graph/ir.js'
 import { rangedValues } from '../graph/ranges.js'
+import type { Pattern } from '../patterns/pattern.js'
 import type { Fields } from './fields.js'
-import { damaged, MAX_COLS, MAX_DIM, MAX_INPUTS, MAX_NAME_BYTES, MAX_NODES, MAX_OUTPUTS, MAX_RANK } from './limits.js'
+import {
+  damaged,
+  MAX_COLS,
+  MAX_DIM,
+  MAX_INPUTS,
+  MAX_NAME_BYTES,
+  MAX_NODES,
+  MAX_OUTPUTS,
+  MAX_RANK,
+  MAX_SIGN_SEED,
+} from './limits.js'
 import { isEarly, NodeCoder } from './nodes.js'
-import { MAX_SIGN_SEED } from './signs.js'
+import type { PatternCode, PatternCoder } from './patterned.js'
 
 /** Ways of coding a level tensor; the numbers are those of the file. */
 export const MODES = ['context', 'runs'] as const
@@ -33,7 +44,13 @@ export interface TensorHeader {
   /** Columns of one input channel (kernel positions, or pixels of a flattened image), and of one line of them: width 0 when the columns have no order. */
   readonly plane: number
   readonly width: number
+  readonly pattern?: Pattern
+  /** Whether the levels are coded in the packed form of the pattern. */
+  readonly packed?: boolean
 }
+
+/** What a reader without code for patterns throws where it needs it. */
+export class PatternsNeeded extends Error {}
 
 export interface LayerHeader {
   readonly node: string
@@ -49,7 +66,8 @@ export interface Header {
   readonly ranges: Readonly<Record<string, number>>
 }
 
-export function codeHeader(f: Fields, given?: Header): Header {
+/** @param patterns loaded only where it is needed: without it, a tensor with a pattern throws PatternsNeeded */
+export function codeHeader(f: Fields, patterns?: PatternCode, given?: Header): Header {
   const graph = codeGraph(f, given?.graph)
   const shapes = checkedShapes(graph)
   const planes = columnPlanes(graph, shapes)
@@ -57,12 +75,14 @@ export function codeHeader(f: Fields, given?: Header): Header {
   const layers: LayerHeader[] = []
   const names = new Set<string>()
   const sharing = new SharingCoder()
+  const patternCoder = patterns && new patterns.PatternCoder(f)
   for (const node of graph.nodes) {
     if (!isWeighted(node)) continue
     const shape = weightShape(node, shapes.get(node.inputs[0]) as Shape)
     const tensor = sharing.code(f, shape, tensors, given?.layers[layers.length].tensor)
     if (tensor === tensors.length) {
-      const t = codeTensor(f, node.name, shape, planes.get(node.name) as Plane, given?.tensors[tensor])
+      const plane = planes.get(node.name) as Plane
+      const t = codeTensor(f, node.name, shape, plane, patternCoder, given?.tensors[tensor])
       if (names.has(t.name)) throw damaged(`two level tensors are called '${t.name}'`)
       names.add(t.name)
       tensors.push(t)
@@ -185,6 +205,8 @@ class SharingCoder {
 
 /** Kind of a tensor of 8-bit levels, coded as runs. The numbers of the others are those of their modes. */
 const BYTES = 2
+/** Kind of a tensor with a pattern, which is followed by one of the kinds above. */
+const PATTERNED = 3
 
 const kindOf = (t: TensorHeader): number => (t.maxLevel === 127 ? BYTES : MODES.indexOf(t.mode))
 
@@ -194,12 +216,27 @@ function codeMaxLevel(f: Fields, given?: TensorHeader): 1 | 3 | 7 {
   return f.bit('tensor.seven', given?.maxLevel === 7) ? 7 : 3
 }
 
-function codeTensor(f: Fields, node: string, shape: Shape, usual: Plane, given?: TensorHeader): TensorHeader {
+function codeTensor(
+  f: Fields,
+  node: string,
+  shape: Shape,
+  usual: Plane,
+  patterns: PatternCoder | undefined,
+  given?: TensorHeader,
+): TensorHeader {
   const name = f.rare('tensor.named', given !== undefined && given.name !== node)
     ? f.text('name', given?.name ?? '', MAX_NAME_BYTES)
     : node
-  // Kinds from 3 on are reserved.
-  const kind = f.uint('tensor.kind', given === undefined ? 0 : kindOf(given), 255)
+  let kind = f.uint('tensor.kind', given === undefined ? 0 : given.pattern ? PATTERNED : kindOf(given), 255)
+  let pattern: Pattern | undefined
+  let packed = false
+  if (kind === PATTERNED) {
+    if (patterns === undefined) throw new PatternsNeeded()
+    pattern = patterns.code(shape, given?.pattern)
+    packed = f.bit('pattern.packed', given?.packed === true)
+    kind = f.uint('pattern.levels', given === undefined ? 0 : kindOf(given), 255)
+  }
+  // Other kinds are reserved.
   if (kind > BYTES) {
     throw new WhiteDwarfError('E_FORMAT', `this .wd file has weights of kind ${kind}, unknown here: update whitedwarf`)
   }
@@ -212,7 +249,8 @@ function codeTensor(f: Fields, node: string, shape: Shape, usual: Plane, given?:
   const plane = other ? 1 + f.uint('plane', (given?.plane ?? 1) - 1, cols - 1) : usual.plane
   const width = other ? f.uint('plane.width', given?.width ?? 0, plane) : usual.width
   if (cols % plane !== 0) throw damaged(`planes of ${plane} do not divide ${cols} columns`)
-  const header = { name, shape, maxLevel, mode: kind === 0 ? 'context' : 'runs', plane, width } as const
+  const levels = { name, shape, maxLevel, mode: kind === 0 ? 'context' : 'runs', plane, width } as const
+  const header = pattern === undefined ? levels : { ...levels, pattern, packed }
   if (!f.rare('tensor.seeded', given?.signSeed !== undefined)) return header
   const signSeed = f.coder.raw(6, given?.signSeed ?? 0)
   if (signSeed > MAX_SIGN_SEED) throw damaged(`sign seed ${signSeed}, expected at most ${MAX_SIGN_SEED}`)

@@ -6,9 +6,16 @@ import { codeContextRow } from '../kernels/ref/entropy/context.js'
 import { beginLevels, beginTensor, decodeRow, endRow } from '../kernels/ref/entropy/rows.js'
 import { encodeRuns } from '../kernels/ref/entropy/runs.js'
 import { arraysOf, stateBytes } from '../kernels/ref/entropy/state.js'
+import { codeSubset } from '../kernels/ref/entropy/subsets.js'
 import { Mem } from '../kernels/row.js'
 import { MODES, type TensorHeader } from './header.js'
 import { damaged } from './limits.js'
+import type { Packing } from './patterned.js'
+
+/** A level tensor as it is coded: packed or as it is. */
+export interface CodedTensor extends TensorHeader {
+  readonly packing?: Packing
+}
 
 /** Sizes of a level tensor as a matrix: rows are outputs, columns their inputs. */
 export function matrixOf(shape: readonly number[]): { rows: number; cols: number } {
@@ -16,10 +23,10 @@ export function matrixOf(shape: readonly number[]): { rows: number; cols: number
 }
 
 /** The numbers that the kernel entropy_tensor takes between its state and its classes. */
-export function tensorArguments(t: TensorHeader): number[] {
-  const { rows, cols } = matrixOf(t.shape)
+export function tensorArguments(t: CodedTensor): number[] {
+  const { rows, cols, plane, width } = t.packing ?? { ...matrixOf(t.shape), ...t }
   const signs = t.signSeed === undefined ? 0 : t.signSeed + 1
-  return [rows, cols, t.plane, t.width, t.maxLevel, signs, t.shape.length === 4 ? 1 : 0, MODES.indexOf(t.mode)]
+  return [rows, cols, plane, width, t.maxLevel, signs, t.shape.length === 4 ? 1 : 0, MODES.indexOf(t.mode)]
 }
 
 /** The class of each row, 0..7, by the size of its scale: rows with few non-zero levels tend to have large scales. */
@@ -45,35 +52,52 @@ export class LevelCoder {
     beginLevels(this.mem, 0, maxCols, maxRows)
   }
 
-  encode(t: TensorHeader, classes: Uint8Array, levels: Int8Array): void {
-    const { rows, cols } = this.begin(t, classes)
-    if (t.mode === 'runs') encodeRuns(this.coder, this.mem, 0, levels)
+  encode(t: CodedTensor, classes: Uint8Array, levels: Int8Array): void {
+    const packed = t.packing?.pack(levels)
+    const [rows, cols] = this.begin(t, classes)
+    const coded = packed?.levels ?? levels
+    if (t.mode === 'runs') encodeRuns(this.coder, this.mem, 0, coded)
     for (let r = 0; r < rows; r++) {
-      this.mem.i8.set(levels.subarray(r * cols, (r + 1) * cols), this.row)
+      this.mem.i8.set(coded.subarray(r * cols, (r + 1) * cols), this.row)
       if (t.mode === 'context') codeContextRow(this.coder, this.mem, 0, this.row)
       endRow(this.mem, 0, this.row)
     }
+    if (packed !== undefined) this.codeMembers(packed.groups, packed.members)
   }
 
-  decode(t: TensorHeader, classes: Uint8Array): Int8Array {
-    const { rows, cols } = this.begin(t, classes)
+  decode(t: CodedTensor, classes: Uint8Array): Int8Array {
+    const [rows, cols] = this.begin(t, classes)
     const levels = new Int8Array(rows * cols)
     for (let r = 0; r < rows; r++) {
       decodeRow(this.coder, this.mem, 0, this.row)
       levels.set(this.mem.i8.subarray(this.row, this.row + cols), r * cols)
       if (this.coder.overrun) throw damaged('the levels run past the end of the file')
     }
-    return levels
+    if (t.packing === undefined) return levels
+    return t.packing.unpack(levels, (groups) => this.codeMembers(groups, new Uint8Array(levels.length)))
   }
 
-  private begin(t: TensorHeader, classes: Uint8Array): { rows: number; cols: number } {
+  /** Which members of each group (PackedWeights) are not zero. */
+  private codeMembers(groups: Uint32Array, members: Uint8Array): Uint8Array {
+    let at = 0
+    for (const group of groups) {
+      codeSubset(this.coder, group & 65535, group >>> 16, members, at)
+      if (this.coder.overrun) throw damaged('the members of groups run past the end of the file')
+      at += group >>> 16
+    }
+    return members
+  }
+
+  /** Returns rows and columns of what is coded. */
+  private begin(t: CodedTensor, classes: Uint8Array): number[] {
     this.mem.u8.set(classes, this.classes)
-    beginTensor(this.mem, 0, [...tensorArguments(t), this.classes])
-    return matrixOf(t.shape)
+    const args = tensorArguments(t)
+    beginTensor(this.mem, 0, [...args, this.classes])
+    return args
   }
 }
 
-/** What the state must be sized for. */
+/** What the state must be sized for: packed matrices are never larger than their tensors. */
 export function largest(tensors: readonly TensorHeader[]): { maxCols: number; maxRows: number } {
   let [maxCols, maxRows] = [0, 0]
   for (const { shape } of tensors) {

@@ -6,11 +6,12 @@ export const MAX_RANK = 8
 export const MAX_INPUTS = 255
 export const MAX_NODES = 65535
 export const MAX_OUTPUTS = 255
+export const MAX_SIGN_SEED = 62
 /** Largest size of a dimension, as in the graph (ir.ts). */
 export const MAX_DIM = 2 ** 24
 /**
  * Most numbers that the tensor functions of a file list, their inputs included: a node that repeats an earlier one takes a few bits
- * whatever it lists.
+ * whatever it lists. Most that its patterns list, too.
  */
 export const MAX_LISTED = 2 ** 20
 /** The decoder's state takes some 20 bytes per column. */
@@ -26,6 +27,8 @@ export const MAX_CONTEXT_WEIGHTS = 2 ** 21
  */
 export const PARAMS_PER_BYTE = 730
 export const WEIGHTS_PER_BYTE = { context: 16600, runs: 32768 } as const
+/** Most blocks of tensors with such a pattern for each byte of stream: drawing them takes more time than decoding zeros. */
+export const BLOCKS_PER_BYTE = 512
 
 export function damaged(what: string): WhiteDwarfError {
   return new WhiteDwarfError('E_FORMAT', `damaged .wd file: ${what}`)

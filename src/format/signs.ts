@@ -1,8 +1,7 @@
 /** Seeded signs: a tensor's signs from a generator, so that a file stores only magnitudes. */
 import { WhiteDwarfError } from '../errors.js'
 import { drawSigns } from '../kernels/ref/entropy/signs.js'
-
-export const MAX_SIGN_SEED = 62
+import { MAX_SIGN_SEED } from './limits.js'
 
 /**
  * Signs (+1 or -1) for weights of shape [out, in] or [out, in, kh, kw].

@@ -8,7 +8,9 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { decodeModel, encodeModel, type Mode, readWd } from '../../src/format.js'
-import type { Model } from '../../src/graph/model.js'
+import type { LevelTensor, Model } from '../../src/graph/model.js'
+import { parsePattern } from '../../src/patterns/names.js'
+import { misfit } from '../../src/patterns/pattern.js'
 import { Rng } from '../../src/rng.js'
 import {
   denseModel,
@@ -21,6 +23,7 @@ import {
   SMALL,
   tensorGraph,
 } from './models.js'
+import { FAMILIES, onPattern, withPatterns } from './patterned.js'
 
 const FOLDER = new URL('./golden/', import.meta.url)
 const HASHES = new URL('./golden/hashes.json', import.meta.url)
@@ -46,6 +49,18 @@ function examples(): Record<string, { model: Model; mode?: Mode }> {
     const rng = new Rng(seed)
     return randomModel(rng, tensorGraph(rng, 40))
   }
+  const patterns = (seed: number) => {
+    const rng = new Rng(seed)
+    return withPatterns(rng, randomModel(rng, randomGraph(rng, 16), seed === 44 ? SMALL : undefined))
+  }
+  const consecutiveSeeds = () => {
+    const model = foldedModel(foldedChain(), new Map())
+    const tensors = Object.entries(model.tensors).map(([name, t], i): [string, LevelTensor] => {
+      const pattern = parsePattern('cgs:2/2', 70 + i)
+      return [name, misfit(pattern, t.shape) === undefined ? onPattern(new Rng(i), t, pattern) : t]
+    })
+    return { ...model, tensors: Object.fromEntries(tensors) }
+  }
   return {
     'dense-context': { model: denseModel(40, 60, 3, randomLevels(new Rng(1), 2400, 3, 0.1)), mode: 'context' },
     'dense-runs': { model: denseModel(40, 60, 7, randomLevels(new Rng(2), 2400, 7, 0.1)), mode: 'runs' },
@@ -61,6 +76,11 @@ function examples(): Record<string, { model: Model; mode?: Mode }> {
     'tensors-a': { model: tensors(31) },
     'tensors-b': { model: tensors(32) },
     'tensors-c': { model: tensors(33), mode: 'runs' },
+    'patterns-a': { model: patterns(41) },
+    'patterns-b': { model: patterns(42) },
+    'patterns-c': { model: patterns(43), mode: 'runs' },
+    'patterns-d': { model: patterns(44), mode: 'context' },
+    'patterns-seeds': { model: consecutiveSeeds() },
     'folded-blocks': { model: foldedModel(foldedChain(), FOLDED_CHAIN) },
   }
 }
@@ -82,7 +102,16 @@ const hashes: Record<string, string> = JSON.parse(readFileSync(HASHES, 'utf8'))
 
 it('there are golden files', () => {
   expect(files.map((file) => file.slice(0, -3)).sort()).toStrictEqual(Object.keys(hashes).sort())
-  expect(files.length).toBeGreaterThanOrEqual(15)
+  expect(files.length).toBeGreaterThanOrEqual(20)
+})
+
+it('they hold patterns of every family, packed and not', () => {
+  const tensors = files.flatMap((file) => readWd(new Uint8Array(readFileSync(new URL(file, FOLDER)))).tensors)
+  const families = tensors.flatMap(({ pattern }) =>
+    pattern ? [pattern.kind === 'groups' ? pattern.axis : pattern.kind] : [],
+  )
+  expect([...new Set(families)].sort()).toEqual([...FAMILIES].sort())
+  expect(new Set(tensors.flatMap((t) => (t.pattern ? [t.packed] : []))).size).toBe(2)
 })
 
 it.each(files)('%s', (file) => {

@@ -9,6 +9,7 @@ import { entropyRows } from '../../src/kernels/rows/entropy.js'
 import { Rng } from '../../src/rng.js'
 import { type BuiltModule, builds } from '../kernels/harness.js'
 import { denseModel, randomGraph, randomLevels, randomModel, SMALL } from './models.js'
+import { withPatterns } from './patterned.js'
 
 /** A wasm memory and a copy for the reference; every kernel call is made on both. */
 class Pair {
@@ -73,12 +74,22 @@ function decodeDense(module: BuiltModule, bytes: Uint8Array, step: number): Map<
   for (const t of file.tensors) {
     pair.write(classes, t.rowClasses)
     pair.call('entropy_tensor', pair.state, ...t.kernelArguments, classes)
-    for (let r = 0; r < t.rows; r += step) {
-      const to = Math.min(t.rows, r + step)
-      expect(pair.call('entropy_decode_dense', pair.state, r, to, out + r * t.cols)).toBe(to - r)
+    const { rows, cols } = t.packing ?? t
+    for (let r = 0; r < rows; r += step) {
+      const to = Math.min(rows, r + step)
+      expect(pair.call('entropy_decode_dense', pair.state, r, to, out + r * cols)).toBe(to - r)
     }
     pair.compare(t.name)
-    result.set(t.name, new Int8Array(pair.wasm.slice(out, out + t.rows * t.cols).buffer))
+    const levels = new Int8Array(pair.wasm.slice(out, out + rows * cols).buffer)
+    const members = (groups: Uint32Array) => {
+      const chosen = groups.reduce((sum, group) => sum + (group >>> 16), 0)
+      const words = (out + chosen + 7) & ~7
+      pair.write(words, new Uint8Array(groups.buffer))
+      expect(pair.call('entropy_decode_subsets', pair.state, words, groups.length, out)).toBe(chosen)
+      pair.compare(`members of ${t.name}`)
+      return pair.wasm.slice(out, out + chosen)
+    }
+    result.set(t.name, t.packing === undefined ? levels : t.packing.unpack(levels, members))
   }
   expect(pair.call('entropy_end', pair.state)).toBe(1)
   return result
@@ -87,7 +98,8 @@ function decodeDense(module: BuiltModule, bytes: Uint8Array, step: number): Map<
 /** A network of several layers and kinds, with shared statistics between them. */
 function network(seed: number, mode?: Mode): { model: Model; bytes: Uint8Array } {
   const rng = new Rng(seed)
-  const model = randomModel(rng, randomGraph(rng, 10), mode === 'context' ? SMALL : undefined)
+  const plain = randomModel(rng, randomGraph(rng, 10), mode === 'context' ? SMALL : undefined)
+  const model = seed % 2 ? withPatterns(rng, plain) : plain
   return { model, bytes: encodeModel(model, mode === undefined ? {} : { mode }) }
 }
 
@@ -181,6 +193,44 @@ describe.each(builds('core'))('entropy decoder, $build build', (module) => {
       if (result === -1) damaged++
     }
     expect(damaged).toBeGreaterThan(20)
+  })
+
+  it('decodes which members of groups are chosen, and stays inside its buffers on garbage', () => {
+    const rng = new Rng(5)
+    let damaged = 0
+    for (let seed = 0; seed < 60; seed++) {
+      const groups = Uint32Array.from({ length: 1 + rng.below(300) }, () => {
+        const size = 1 + rng.below(seed % 5 ? 16 : 256)
+        return size + 65536 * rng.below(size + 1)
+      })
+      const chosen = groups.reduce((sum, group) => sum + (group >>> 16), 0)
+      const garbage = Uint8Array.from({ length: rng.below(400) }, () => rng.below(256))
+      const pair = new Pair(module, 8, 8)
+      const words = pair.state + entropyStateBytes(8, 8)
+      const members = words + 4 * groups.length
+      const stream = members + chosen + 5
+      pair.write(words, new Uint8Array(groups.buffer))
+      pair.write(stream, garbage)
+      pair.call('entropy_begin', pair.state, 0xffffffff, rng.u32(), stream, stream + garbage.length, 8, 8)
+      const result = pair.call('entropy_decode_subsets', pair.state, words, groups.length, members)
+      pair.compare(`garbage ${seed}`)
+      if (result === -1) {
+        damaged++
+        continue
+      }
+      expect(result).toBe(chosen)
+      let at = members
+      for (const group of groups) {
+        const own = pair.wasm.slice(at, at + (group >>> 16))
+        own.forEach((member, i) => {
+          expect(member).toBeLessThan(group & 65535)
+          if (i > 0) expect(member).toBeGreaterThan(own[i - 1])
+        })
+        at += own.length
+      }
+    }
+    expect(damaged).toBeGreaterThan(10)
+    expect(damaged).toBeLessThan(50)
   })
 
   it('agrees with decodeModel on a file with seeded signs in several blocks of rows', () => {

@@ -3,13 +3,14 @@
 //   entropy_begin   once per file: coder and tables
 //   entropy_tensor  once per tensor, in the order of the file
 //   entropy_decode_dense / entropy_decode_program   rows of that tensor, in order, in as many calls as wanted
+//   entropy_decode_subsets   after the rows of a packed tensor: which members of their groups its levels are
 //   entropy_end     once, after the last tensor
 //
 // Contract: `state` is a multiple of 8 and has the bytes that stateBytes in src/format/state.ts computes; its layout is in
 // state.ts. Whatever the stream holds, reads stay inside the stream and the state, and writes inside the state and the
 // given output. Exact: equal to the TypeScript decoder, bit for bit, state included.
 import { emitRow } from '../gather/program'
-import { closeStream, exhausted, openStream, overrun } from './coder'
+import { closeStream, decodeBit, exhausted, openStream, overrun } from './coder'
 import { beginContext, beginContextTensor, decodeContextRow } from './context'
 import { beginRuns, decodeRunsRow } from './runs'
 import { isNegative, prepareSigns } from './signs'
@@ -187,6 +188,32 @@ export function entropy_decode_program(
   store<u32>(state, out as u32, OUT)
   closeStream(state)
   return r - rowBegin
+}
+
+/**
+ * Which members of groups are chosen: for each member in turn, with the share of those to come that are as its probability.
+ * @param groups one u32 each: size (at most 256) + 65536 * chosen (at most all)
+ * @param members receives the numbers of the chosen ones, ascending, u8, group after group
+ * @returns the bytes written, or -1 for a damaged stream
+ */
+export function entropy_decode_subsets(state: usize, groups: usize, count: u32, members: usize): i32 {
+  openStream(state)
+  let out = members
+  for (let i: u32 = 0; i < count; i++, groups += 4) {
+    const group = load<u32>(groups)
+    let left = group >>> 16
+    let all = group & 65535
+    assert(left <= all && all <= 256)
+    for (let member: u32 = 0; left > 0; member++, all--) {
+      if (left == all || decodeBit((left << 16) / all)) {
+        store<u8>(out++, member)
+        left--
+      }
+    }
+    if (overrun()) break
+  }
+  closeStream(state)
+  return overrun() ? -1 : ((out - members) as i32)
 }
 
 /** 1 if the stream was read to its end and no further, else 0: then it is damaged. */

@@ -1,4 +1,11 @@
-import { entropyBegin, entropyDecodeDense, entropyDecodeProgram, entropyEnd, entropyTensor } from '../ref/entropy.js'
+import {
+  entropyBegin,
+  entropyDecodeDense,
+  entropyDecodeProgram,
+  entropyDecodeSubsets,
+  entropyEnd,
+  entropyTensor,
+} from '../ref/entropy.js'
 import type { KernelRow } from '../row.js'
 
 const STATE =
@@ -49,6 +56,18 @@ export const entropyRows: readonly KernelRow[] = [
       'behind which one word may be overwritten.',
     exact: 'bits',
     reference: entropyDecodeProgram,
+  },
+  {
+    name: 'entropy_decode_subsets',
+    module: 'core',
+    family: 'entropy',
+    formula: 'which members of each group are chosen, as ascending numbers u8, group after group',
+    params: ['state', 'groups', 'count', 'members'],
+    contract:
+      `${STATE}groups: u32 each, its size (at most 256) + 65536 * how many are chosen, at most all; ` +
+      'members: room for a byte each. Returns the bytes written, -1 for a damaged stream.',
+    exact: 'bits',
+    reference: entropyDecodeSubsets,
   },
   {
     name: 'entropy_end',
