@@ -11,11 +11,21 @@ import { entropySuite } from './suites/entropy.js'
 import { gatherSuite } from './suites/gather.js'
 import { gemmSuite } from './suites/gemm.js'
 import { layersSuite } from './suites/layers.js'
+import { patternsSuite } from './suites/patterns.js'
 import { trainConvSuite } from './suites/train-conv.js'
 import { trainStepSuite } from './suites/train-step.js'
 import { trainStreamSuite } from './suites/train-stream.js'
 
-const suites = [gatherSuite, layersSuite, gemmSuite, entropySuite, trainConvSuite, trainStreamSuite, trainStepSuite]
+const suites = [
+  gatherSuite,
+  layersSuite,
+  patternsSuite,
+  gemmSuite,
+  entropySuite,
+  trainConvSuite,
+  trainStreamSuite,
+  trainStepSuite,
+]
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true })
 const selected = positionals.includes('all') ? suites : suites.filter((s) => positionals.includes(s.name))

@@ -2,7 +2,8 @@
  * Layers of 8-bit levels. Where most of them are not zero, the dense integer kernel multiplies by all; else a row program adds their
  * binary digits, as with fewer bits.
  */
-import { planesOf } from '../kernels/levels.js'
+import { type MaxLevel, planesOf } from '../kernels/levels.js'
+import { type Panel, wholePanel } from '../patterns/panels.js'
 import type { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
 import type { LevelSums } from './lanes.js'
@@ -33,52 +34,79 @@ export function sumsOf(levels: Int8Array, rows: number): LevelSums {
   return { positive, negative, total }
 }
 
-/** Weights of kernel dense_i16. */
-export interface DenseLevels {
+/** A call of kernel dense_i16: rows that read the same columns. */
+export interface DensePanel {
   readonly address: number
   /** Byte offsets of the columns, two for each pair. */
   readonly offsets: number
   readonly pairs: number
-  /** Bytes from one group's weights to the next. */
-  readonly groupBytes: number
+  /** Rows first, first + step, ...: `count` of them. */
+  readonly first: number
+  readonly step: number
+  readonly count: number
+  /** Bytes from the layer's inputs to those of the panel. */
+  readonly from: number
+}
+
+/** Weights of kernel dense_i16. */
+export interface DenseLevels {
+  readonly panels: readonly DensePanel[]
   /** In all, the offsets included. */
   readonly bytes: number
 }
 
-/** Writes levels in tiles of four rows, pair after pair of columns; each group of rows by itself. */
+/** The groups of rows of a layer without a pattern, each of which reads all its columns. */
+export function groupPanels(rows: number, cols: number, groups: number): Panel[] {
+  const whole = wholePanel(rows / groups, cols)
+  return Array.from({ length: groups }, (_, group) => ({ ...whole, first: (group * rows) / groups }))
+}
+
+/** Writes the levels of each panel in tiles of four rows, pair after pair of columns. */
 export function writeDenseLevels(
   levels: Int8Array,
   rows: number,
-  { offsets, groups }: Pick<ProgramRequest, 'offsets' | 'groups'>,
+  panels: readonly Panel[],
+  { offsets, groups, groupStep }: ProgramRequest,
   instance: WasmInstance,
   arena: Arena,
 ): DenseLevels {
   const cols = levels.length / rows
-  const each = rows / groups
-  const pairs = Math.ceil(cols / 2)
-  const groupBytes = Math.ceil(each / DENSE_TILE) * pairs * 2 * DENSE_TILE * 2
-  const address = arena.alloc(groups * groupBytes)
-  const table = arena.alloc(pairs * 8)
-  const places = new Uint32Array(instance.memory.buffer, table, 2 * pairs)
-  places.set(offsets)
-  // The column that an odd number lacks reads anything, times 0.
-  if (cols % 2 === 1) places[cols] = places[cols - 1]
-  const words = new Int16Array(instance.memory.buffer, address, (groups * groupBytes) / 2).fill(0)
-  for (let r = 0; r < rows; r++) {
-    const group = Math.floor(r / each)
-    const own = r % each
-    const tile =
-      (group * groupBytes) / 2 + Math.floor(own / DENSE_TILE) * pairs * 2 * DENSE_TILE + (own % DENSE_TILE) * 2
-    for (let k = 0; k < cols; k++) words[tile + (k >> 1) * 2 * DENSE_TILE + (k & 1)] = levels[r * cols + k]
+  /** Offsets of columns: panels may have the same. */
+  const tables = new Map<readonly number[], number>()
+  let bytes = 0
+  const alloc = (n: number) => {
+    bytes += n
+    return arena.alloc(n)
   }
-  return { address, offsets: table, pairs, groupBytes, bytes: groups * groupBytes + pairs * 8 }
+  const written = panels.map(({ first, step, count, columns }): DensePanel => {
+    const pairs = Math.ceil(columns.length / 2)
+    const tileLength = DENSE_TILE * pairs * 2
+    const length = Math.ceil(count / DENSE_TILE) * tileLength
+    const address = alloc(length * 2)
+    const table = tables.get(columns) ?? alloc(pairs * 8)
+    tables.set(columns, table)
+    const places = new Uint32Array(instance.memory.buffer, table, 2 * pairs)
+    places.set(columns.map((k) => offsets[k]))
+    // The column that an odd number lacks reads anything, times 0.
+    if (columns.length % 2 === 1) places[columns.length] = places[columns.length - 1]
+    const words = new Int16Array(instance.memory.buffer, address, length).fill(0)
+    for (let r = 0; r < count; r++) {
+      const tile = Math.floor(r / DENSE_TILE) * tileLength + (r % DENSE_TILE) * 2
+      for (const [i, k] of columns.entries()) {
+        words[tile + (i >> 1) * 2 * DENSE_TILE + (i & 1)] = levels[(first + r * step) * cols + k]
+      }
+    }
+    const from = Math.floor(first / (rows / groups)) * groupStep
+    return { address, offsets: table, pairs, first, step, count, from }
+  })
+  return { panels: written, bytes }
 }
 
 /** A program from levels that are at hand. */
 export function writeProgram(
   levels: Int8Array,
   rows: number,
-  maxLevel: 127,
+  maxLevel: MaxLevel,
   { offsets, groups, groupStep }: ProgramRequest,
   instance: WasmInstance,
   arena: Arena,

@@ -116,26 +116,24 @@ export function emitSparse(op: WeightedOp, layer: Layer, scratch: Scratch, table
   })
 }
 
-/** A layer on the dense integer kernel, group by group. */
+/** A layer on the dense integer kernel, panel by panel. */
 export function emitDenseLevels(
   op: WeightedOp,
   layer: Layer,
-  weights: DenseLevels,
+  { panels }: DenseLevels,
   scratch: Scratch,
   tables: Tables,
   batch: number,
 ): Step[] {
   const { x } = op
   const { geometry } = layer
-  const rows = layer.rows / geometry.groups
   const vectors = Math.ceil(geometry.flat / 8)
-  const plane = accPlane(geometry, 'i16') * 4
+  const row = accPlane(geometry, 'i16') * 4
   return perImage(isPlanes(x) ? batch : 1, (n) => {
-    const from = productInput(x, layer, scratch, n)
-    const products = Array.from({ length: geometry.groups }, (_, group): Step => {
-      const at = [weights.address + group * weights.groupBytes, rows, weights.pairs, weights.offsets]
-      const to = [from + group * geometry.groupStep * 2, scratch.acc + group * rows * plane, plane, vectors]
-      return { op: op.name, kernel: 'dense_i16', args: [...at, ...to] }
+    const inputs = productInput(x, layer, scratch, n)
+    const products = panels.map(({ address, offsets, pairs, first, step, count, from }): Step => {
+      const to = [inputs + from, scratch.acc + first * row, step * row, vectors]
+      return { op: op.name, kernel: 'dense_i16', args: [address, count, pairs, offsets, ...to] }
     })
     return [
       ...splitPhases(op, layer, scratch, n),

@@ -2,11 +2,14 @@
 import { elements } from '../graph/ir.js'
 import { LANES, type Lane, laneBytes } from '../kernels/lanes.js'
 import { planesOf } from '../kernels/levels.js'
+import { patternName } from '../patterns/names.js'
+import type { Pattern } from '../patterns/pattern.js'
 import { DENSE_LIMIT, DENSE_TILE } from './byte-levels.js'
 import { DENSE_ROWS, SPARSE_LIMIT } from './float-weights.js'
 import { CAPACITY } from './lanes.js'
 import type { LayerPlan } from './plan.js'
 import type { ProfileEntry } from './profile.js'
+import { PAIR_COST, RATES } from './rates.js'
 
 /** A kernel that could compute a layer. */
 export interface Alternative {
@@ -33,24 +36,6 @@ export interface LayerExplanation extends LayerPlan {
   readonly measured: ProfileEntry | undefined
 }
 
-/**
- * 10^9 operations in a second that the estimates assume, on vectors of 16 bytes, or on single numbers for gather_scalar: about what
- * `npm run bench -- layers` measures on the machine that README.md names. They tell kernels and layers apart; only `profile` measures.
- */
-export const RATES = {
-  gather_i16: 4,
-  gather_i32: 3.5,
-  gather_f32: 3.5,
-  gather_mul_f32: 3,
-  gather_scalar_i16: 2.5,
-  gather_scalar_i32: 2.5,
-  gather_scalar_f32: 4,
-  dense_i16: 2.9,
-  depthwise_i16: 1.7,
-  conv_f32: 4.2,
-  gemv_f32: 3.5,
-} as const
-
 type KernelName = keyof typeof RATES
 
 /** Binary digits of an 8-bit level that is not zero, on average: what a row program adds for it. */
@@ -75,24 +60,36 @@ export function explain(layers: readonly LayerPlan[], measured: readonly Profile
 }
 
 function reason(layer: LayerPlan): string {
-  const { kernel, maxLevel, density, lanes, bound } = layer
+  const { kernel, maxLevel, density, lanes, bound, pattern } = layer
   const share = `${percent(density)} of the weights are not zero`
   const fits = bound === undefined ? '' : `; sums of up to ${bound} fit ${lanes.sums}`
   if (kernel === 'gemv_f32') return `one vector on the dense kernel; ${share}`
+  if (kernel === 'panels_i16') return `one vector; rows read the same inputs (${regularity(pattern)}); ${share}${fits}`
+  if (kernel.startsWith('pairs')) {
+    return `rows add the sums and differences of two channels, which are both there (${regularity(pattern)}); ${share}${fits}`
+  }
   if (kernel.startsWith('gather_scalar')) return `one vector has no lanes to fill; ${share}${fits}`
   if (maxLevel === undefined) return `${share}; dense is faster from ${percent(SPARSE_LIMIT)} on`
   if (kernel === 'conv_f32') return "kernels 'dense' was asked for"
+  if (kernel === 'dense_i16' && maxLevel !== 127) {
+    return `rows read the same inputs (${regularity(pattern)}), which are multiplied by all levels; sums of up to ${bound} need i32; ${share}`
+  }
   if (maxLevel === 127) return `${share}; adding digits is faster up to ${percent(DENSE_LIMIT)}${fits}`
   return `${share}; levels to 4 bits are added, whatever their density${fits}`
 }
+
+const regularity = (pattern: Pattern | undefined): string =>
+  pattern === undefined ? 'all weights' : patternName(pattern)
 
 /** Kernels that compute such a layer, with what speaks against them if they are not in use. */
 function candidates(layer: LayerPlan): { readonly kernel: KernelName; readonly objection: string }[] {
   const { kernel, maxLevel, lanes, bound, density } = layer
   const share = `${percent(density)} of the weights are not zero`
   const baseline = "the dense baseline, for kernels 'dense' only"
-  if (kernel === 'gemv_f32' || kernel.startsWith('gather_scalar')) {
-    return maxLevel === undefined ? [] : [{ kernel: 'gemv_f32', objection: baseline }]
+  if (kernel === 'gemv_f32' || kernel === 'panels_i16' || kernel.startsWith('gather_scalar')) {
+    if (maxLevel === undefined) return []
+    const scalar = { kernel: `gather_scalar_${lanes.input}` as const, objection: 'adds one input at a time' }
+    return [...(kernel === 'panels_i16' ? [scalar] : []), { kernel: 'gemv_f32', objection: baseline }]
   }
   if (maxLevel === undefined) {
     const rows = rowsPerGroup(layer)
@@ -105,7 +102,7 @@ function candidates(layer: LayerPlan): { readonly kernel: KernelName; readonly o
   const wide = bound === undefined ? 'the values are no integers' : `sums of up to ${bound} do not fit`
   const gathers = LANES.slice(0, LANES.indexOf(lanes.input) + 1).map((lane: Lane) => ({
     kernel: `gather_${lane}` as const,
-    objection: kernel.startsWith('gather') ? wide : share,
+    objection: kernel.startsWith('pairs') ? 'adds inputs one by one' : kernel.startsWith('gather') ? wide : share,
   }))
   return [...gathers, ...(maxLevel === 127 ? [byteCandidate(layer)] : []), { kernel: 'conv_f32', objection: baseline }]
 }
@@ -143,6 +140,13 @@ function work(layer: LayerPlan, kernel: KernelName): number {
     case 'gather_scalar_i32':
     case 'gather_scalar_f32':
       return additions(layer)
+    case 'pairs_i16':
+    case 'pairs_i32':
+      // The list of pairs is a word for each channel.
+      return (programAdditions(layer) - shape[1] + (PAIR_COST * shape[1]) / 2) * vectors(kernel.slice(6) as Lane)
+    case 'panels_i16':
+      // Eight bytes of weights for each product of vectors.
+      return layer.bytes / 8
     case 'dense_i16':
       // Two products a vector, for whole tiles of rows and pairs of columns.
       return groupsOf(layer) * wholeTiles(rowsPerGroup(layer), DENSE_TILE) * Math.ceil(cols / 2) * vectors('i16') * 2
@@ -161,11 +165,15 @@ function work(layer: LayerPlan, kernel: KernelName): number {
 }
 
 /** Additions of a layer's row program for each output: one for every binary digit of its levels that is not zero. */
-function additions({ kernel, maxLevel, shape, bytes, density }: LayerPlan): number {
-  // The program's words, less the two that begin the digits of one weight in each row.
-  if (kernel.startsWith('gather') && maxLevel !== undefined) return bytes / 4 - 2 * shape[0] * planesOf(maxLevel)
+function additions(layer: LayerPlan): number {
+  const { kernel, maxLevel, shape, density } = layer
+  if (kernel.startsWith('gather') && maxLevel !== undefined) return programAdditions(layer)
   return density * elements(shape) * (maxLevel === 127 ? BYTE_DIGITS : 1)
 }
+
+/** The words of a row program, less the two that begin the digits of one weight in each row. */
+const programAdditions = ({ maxLevel = 127, shape, bytes }: LayerPlan): number =>
+  bytes / 4 - 2 * shape[0] * planesOf(maxLevel)
 
 function bytesMoved({ kernel, input, output, shape, positions, lanes, bytes }: LayerPlan): number {
   const sums = kernel === 'depthwise_i16' ? 0 : shape[0] * positions * laneBytes(lanes.sums)

@@ -19,12 +19,11 @@ export interface Placed extends Block {
   readonly address: number
 }
 
-/** Scratch of one operation, in bytes, or where it lies: sums, pooled sums, phase planes. */
-export interface Scratch {
-  readonly acc: number
-  readonly pooled: number
-  readonly phases: number
-}
+/** Scratch of one operation, in bytes, or where it lies: sums, pooled sums, phase planes, planes of pairs. */
+export type Scratch = Readonly<Record<(typeof SCRATCH)[number], number>>
+
+const SCRATCH = ['acc', 'pooled', 'phases', 'pairs'] as const
+export const NO_SCRATCH: Scratch = { acc: 0, pooled: 0, phases: 0, pairs: 0 }
 
 export interface MemoryPlan {
   readonly blocks: readonly Placed[]
@@ -45,12 +44,12 @@ export function layOut(
 ): MemoryPlan {
   const requests: Request[] = []
   for (const life of livesOf(lowered)) requests.push(valueRequest(life, batch))
-  const scratch = new Map<Op, { acc: number; pooled: number; phases: number }>()
+  const scratch = new Map<Op, Scratch>()
   for (const [i, op] of lowered.ops.entries()) {
     const bytes = scratchOf(op)
-    const places = { acc: 0, pooled: 0, phases: 0 }
+    const places = { ...NO_SCRATCH } as Record<keyof Scratch, number>
     scratch.set(op, places)
-    for (const part of ['acc', 'pooled', 'phases'] as const) {
+    for (const part of SCRATCH) {
       if (bytes[part] === 0) continue
       const block = { name: `${op.name}: ${part}`, bytes: aligned(bytes[part]), first: i, last: i, border: '' }
       const settle = (address: number) => {

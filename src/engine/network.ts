@@ -1,8 +1,10 @@
 /** What a session runs: the network of a .wd file, or one of plain weights, seen alike. */
 import { codedValues } from '../format/half.js'
-import { readWd, type WdFile } from '../format/wd.js'
+import { PatternsNeeded } from '../format/header.js'
+import { readFile, type WdFile } from '../format/read.js'
 import type { Graph, Shape } from '../graph/ir.js'
 import type { MaxLevel } from '../kernels/levels.js'
+import type { Pattern } from '../patterns/pattern.js'
 
 /** A weight matrix: one row for each output channel. */
 export interface TensorInfo {
@@ -12,6 +14,8 @@ export interface TensorInfo {
   readonly cols: number
   /** Of levels. */
   readonly maxLevel?: MaxLevel
+  /** That the levels keep to. */
+  readonly pattern?: Pattern
 }
 
 /** y = scale * (weights . x) + bias, for each output channel. */
@@ -48,12 +52,22 @@ export interface FloatNetwork extends Common {
 export type Network = LevelNetwork | FloatNetwork
 
 /** @throws WhiteDwarfError E_FORMAT */
-export function networkOfFile(bytes: Uint8Array): LevelNetwork {
-  const file = readWd(bytes)
+export async function networkOfFile(bytes: Uint8Array): Promise<LevelNetwork> {
+  const file = await readAny(bytes)
   const layers = Object.entries(file.layers).map(([name, { tensor, scale, bias }]): [string, LayerInfo] => [
     name,
     { tensor, scale: codedValues(scale), bias: codedValues(bias) },
   ])
   const { graph, shapes, ranges, tensors, constants } = file
   return { kind: 'levels', bytes, file, graph, shapes, ranges, tensors, layers: new Map(layers), constants }
+}
+
+/** Most files have no patterns: the code for these is loaded where one has. */
+async function readAny(bytes: Uint8Array): Promise<WdFile> {
+  try {
+    return readFile(bytes, undefined)
+  } catch (error) {
+    if (!(error instanceof PatternsNeeded)) throw error
+    return readFile(bytes, await import('../format/patterned.js'))
+  }
 }

@@ -7,6 +7,7 @@ import type { InputSpec, Shape } from '../graph/ir.js'
 import { elements } from '../graph/ir.js'
 import { type Lane, laneBytes } from '../kernels/lanes.js'
 import type { MaxLevel } from '../kernels/levels.js'
+import type { Pattern } from '../patterns/pattern.js'
 import { SLACK } from '../wasm/arena.js'
 import { accPlane } from './emit.js'
 import { emitAdd, emitConvert, emitFlatten, emitInput, emitPad, emitPool, emitTranspose } from './emit-values.js'
@@ -14,7 +15,7 @@ import { fusePooling } from './fuse.js'
 import { weightedGeometry } from './geometry.js'
 import { sumBound } from './lanes.js'
 import { type Lowered, lower, type Op, type WeightedOp } from './lower.js'
-import { layOut, type Placed, type Scratch } from './memory.js'
+import { layOut, NO_SCRATCH, type Placed, type Scratch } from './memory.js'
 import type { LayerInfo, Network, TensorInfo } from './network.js'
 import { type InputPort, inputPort, type OutputPort, outputPort } from './ports.js'
 import { loadProducts } from './products.js'
@@ -39,6 +40,8 @@ export interface LayerPlan {
   readonly kernel: string
   /** Largest |level| that the file allows for: 1 is INT2, 3 INT3, 7 INT4, 127 INT8; undefined for plain weights. */
   readonly maxLevel: MaxLevel | undefined
+  /** That the levels keep to. */
+  readonly pattern: Pattern | undefined
   /** How the numbers of the input, of the sums and of the result lie in memory. */
   readonly lanes: { readonly input: Lane; readonly sums: Lane; readonly result: Lane }
   /** Largest |sum| that the proof allows for, in stored units (undefined in f32). */
@@ -162,8 +165,6 @@ function layerConstants(network: Network, { x, out, name }: WeightedOp, tables: 
   }
 }
 
-const NO_SCRATCH: Scratch = { acc: 0, pooled: 0, phases: 0 }
-
 function scratchBytes(op: Op, w: Weighted | undefined, product: Product | undefined, batch: number): Scratch {
   if (op.kind === 'input' && op.out.layout === 'vector' && batch > 1) {
     return { ...NO_SCRATCH, acc: elements(op.spec.shape) * vectorStep(batch) * 4 }
@@ -176,6 +177,7 @@ function scratchBytes(op: Op, w: Weighted | undefined, product: Product | undefi
     acc: tensor.rows * accPlane(geometry, op.x.lane) * bytes,
     pooled: op.pool ? elements(op.out.shape) * bytes : 0,
     phases: geometry.phases === undefined ? 0 : geometry.phases.size * laneBytes(op.x.lane) + SLACK,
+    pairs: product.pairs ?? 0,
   }
 }
 
@@ -190,6 +192,7 @@ function layerPlan({ op, tensor, geometry }: Weighted, product: Product): LayerP
     density: nonzeros / (tensor.rows * tensor.cols),
     kernel,
     maxLevel: tensor.maxLevel,
+    pattern: tensor.pattern,
     lanes: { input: op.x.lane, sums: lane, result: op.out.lane },
     bound: sums === undefined || op.x.grid === undefined ? undefined : sumBound(op.x, sums),
     macs: nonzeros * (op.node.op === 'conv2d' ? geometry.outHeight * geometry.outWidth : 1),

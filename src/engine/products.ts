@@ -1,6 +1,6 @@
 /**
  * How the sums of each weighted layer are computed: its weights in memory, and the steps that read them. Levels become row programs here;
- * everything that few models need (8-bit levels, plain weights, the dense baseline) is in general.ts, which is loaded for those alone.
+ * everything that few models need (8-bit levels, patterns, plain weights, the dense baseline) is in general.ts, which is loaded for those alone.
  */
 import { laneBytes } from '../kernels/lanes.js'
 import { emitSparse } from './emit.js'
@@ -8,13 +8,13 @@ import { chooseLanes, type LevelSums } from './lanes.js'
 import type { Lowered, Op } from './lower.js'
 import type { LevelNetwork, Network } from './network.js'
 import type { General, Product, Site, Weighted } from './site.js'
-import { loadPrograms, type Program, type ProgramRequest, rescaleOffsets } from './weights.js'
+import { isMatrix, loadPrograms, type Program, type ProgramRequest, rescaleOffsets } from './weights.js'
 
 /** Whether a network needs general.ts, and the kernels of the tensor module with it. */
 export const needsGeneral = (network: Network): boolean =>
   network.kind === 'floats' ||
   network.graph.nodes.some((node) => node.op === 'tensor') ||
-  network.file.tensors.some((t) => t.maxLevel === 127)
+  network.file.tensors.some(isMatrix)
 
 /**
  * Writes the weights into memory, and settles the lanes of all values.
@@ -40,20 +40,20 @@ export function programRequest({ op, tensor, geometry }: Weighted): ProgramReque
 
 /** Lanes are proved once all levels are known, and offsets widened where the first guess was too narrow. */
 function levelProducts(
-  { instance, arena, general }: Site,
+  { instance, arena, general, options }: Site,
   { bytes, file }: LevelNetwork,
   lowered: Lowered,
   weighted: ReadonlyMap<Op, Weighted>,
 ): Map<Op, Product> {
   const all = [...weighted.values()]
   const guessed = new Map(all.map((w) => [w.op.name, laneBytes(w.op.x.lane)]))
-  const { programs, byteLevels } = loadPrograms(bytes, file, instance, arena, all.map(programRequest))
+  const { programs, matrices } = loadPrograms(bytes, file, instance, arena, all.map(programRequest))
   const sums = new Map([...programs].map(([name, p]): [string, LevelSums] => [name, p.sums]))
-  const byteProducts =
-    byteLevels.size === 0
+  const matrixProducts =
+    matrices.size === 0
       ? () => []
-      : (general as General).chooseByteProducts(lowered, weighted, byteLevels, sums, instance, arena)
-  if (byteLevels.size === 0) chooseLanes(lowered, sums, (op) => weighted.get(op)?.scalar === true)
+      : (general as General).chooseLevelProducts(lowered, weighted, matrices, sums, options.batch, instance, arena)
+  if (matrices.size === 0) chooseLanes(lowered, sums, (op) => weighted.get(op)?.scalar === true)
   const products = new Map<Op, Product>()
   for (const w of all) {
     const program = programs.get(w.op.name)
@@ -62,7 +62,7 @@ function levelProducts(
     if (factor !== 1) rescaleOffsets(instance, program, factor)
     products.set(w.op, programProduct(w, program))
   }
-  for (const [op, product] of byteProducts()) products.set(op, product)
+  for (const [op, product] of matrixProducts()) products.set(op, product)
   return products
 }
 

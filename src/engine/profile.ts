@@ -116,7 +116,7 @@ function clockTick(): number {
 }
 
 const KINDS: readonly (readonly [KernelKind, RegExp])[] = [
-  ['product', /^(gather|gemv|conv|dense|depthwise|matmul)/],
+  ['product', /^(gather|pairs|panels|gemv|conv|dense|depthwise|matmul)/],
   ['requantise', /^requant/],
   ['pool', /pool/],
   ['move', /^(phases|flatten|transpose|copy|take|fill)/],

@@ -85,7 +85,7 @@ export class InferenceSession<In extends string = string, Out extends string = s
     const resolved = resolveOptions(options)
     const network = isFloatModel(source)
       ? (await loadGeneral()).networkOfModel(source)
-      : networkOfFile(await loadBytes(source, options.signal))
+      : await networkOfFile(await loadBytes(source, options.signal))
     const tensors = needsGeneral(network)
     const general = tensors || resolved.dense ? await loadGeneral() : undefined
     const { instance, isa } = await openKernels(resolved, tensors)

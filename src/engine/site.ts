@@ -24,11 +24,12 @@ export interface Site {
 /** The part of the engine that is loaded on demand: general.ts, which documents the functions. */
 export interface General {
   readonly floatProducts: (site: Site, weighted: readonly Weighted[]) => Map<Op, Product>
-  readonly chooseByteProducts: (
+  readonly chooseLevelProducts: (
     lowered: Lowered,
     weighted: ReadonlyMap<Op, Weighted>,
-    byteLevels: ReadonlyMap<string, Int8Array>,
+    matrices: ReadonlyMap<string, Int8Array>,
     sums: Map<string, LevelSums>,
+    batch: number,
     instance: WasmInstance,
     arena: Arena,
   ) => () => [Op, Product][]
@@ -56,5 +57,7 @@ export interface Product {
   readonly sums: LevelSums | undefined
   /** The kernel rounds its sums itself: they need no memory. */
   readonly fused?: boolean
+  /** Bytes of the planes of pairs. */
+  readonly pairs?: number
   readonly emit: (op: WeightedOp, layer: Layer, scratch: Scratch, tables: Tables, batch: number) => Step[]
 }

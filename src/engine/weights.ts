@@ -1,9 +1,10 @@
 /**
  * Weights into memory. The coded stream of levels is decoded in WebAssembly, tensor after tensor, straight into row
- * programs; a dense int8 copy is made only where a tensor is used by several layers or by the dense kernels.
+ * programs; a dense int8 copy is made only where a tensor is used by several layers or by the dense kernels, or is packed by a
+ * sparsity pattern.
  */
 import { WhiteDwarfError } from '../errors.js'
-import type { WdFile, WdTensor } from '../format/wd.js'
+import type { WdFile, WdTensor } from '../format/read.js'
 import { planesOf } from '../kernels/levels.js'
 import { stateBytes, WORD } from '../kernels/ref/entropy/state.js'
 import { ALIGNMENT, type Arena } from '../wasm/arena.js'
@@ -96,9 +97,32 @@ class Decoder {
 
   /** The levels of the current tensor at `address`, int8 [rows, cols]. */
   dense(tensor: WdTensor, address: number): Int8Array {
+    const { instance, arena } = this
+    const { rows, cols, packing } = tensor
+    if (packing === undefined) return this.decode(tensor, rows, cols, address)
+    const mark = arena.mark()
+    const packed = this.decode(tensor, packing.rows, packing.cols, arena.alloc(packing.rows * packing.cols)).slice()
+    const levels = packing.unpack(packed, (groups) => this.members(tensor, groups, packed.length))
+    arena.release(mark)
+    const to = new Int8Array(instance.memory.buffer, address, rows * cols)
+    to.set(levels)
+    return to
+  }
+
+  private decode(tensor: WdTensor, rows: number, cols: number, address: number): Int8Array {
+    if (this.instance.exports.entropy_decode_dense(this.state, 0, rows, address) < 0) throw damaged(tensor)
+    return new Int8Array(this.instance.memory.buffer, address, rows * cols)
+  }
+
+  /** Which members of their groups the levels of a packed tensor are, at most `most` of them. */
+  private members(tensor: WdTensor, groups: Uint32Array, most: number): Uint8Array {
     const { exports, memory } = this.instance
-    if (exports.entropy_decode_dense(this.state, 0, tensor.rows, address) < 0) throw damaged(tensor)
-    return new Int8Array(memory.buffer, address, tensor.rows * tensor.cols)
+    const members = this.arena.alloc(most)
+    const words = this.arena.alloc(groups.byteLength)
+    new Uint32Array(memory.buffer, words, groups.length).set(groups)
+    const count = exports.entropy_decode_subsets(this.state, words, groups.length, members)
+    if (count < 0) throw damaged(tensor)
+    return new Uint8Array(memory.buffer, members, count)
   }
 
   /** A program from dense levels. */
@@ -144,11 +168,15 @@ class Decoder {
 export interface Decoded {
   /** By the name of the operation. */
   readonly programs: Map<string, Program>
-  /** Tensors of 8-bit levels, by their own names: what becomes of them depends on how many are zero (byte-levels.ts). */
-  readonly byteLevels: Map<string, Int8Array>
+  /** Levels of other tensors, by their own names: what becomes of them depends on what they are (level-products.ts). */
+  readonly matrices: Map<string, Int8Array>
 }
 
-/** Decodes every tensor of the file into the programs that its layers ask for; 8-bit levels as they are. */
+/** Whether other kernels than the gather may be faster: for 8-bit levels, and where rows read the same inputs. */
+export const isMatrix = ({ maxLevel, pattern }: WdTensor): boolean =>
+  maxLevel === 127 || (pattern !== undefined && pattern.kind !== 'groups')
+
+/** Decodes every tensor of the file into the programs that its layers ask for, or as it is. */
 export function loadPrograms(
   bytes: Uint8Array,
   file: WdFile,
@@ -160,17 +188,17 @@ export function loadPrograms(
   const decoder = new Decoder(bytes, file, instance, arena)
   const first = arena.mark()
   const programs = new Map<string, Program>()
-  const byteLevels = new Map<string, Int8Array>()
+  const matrices = new Map<string, Int8Array>()
   for (const tensor of file.tensors) {
     decoder.begin(tensor)
-    if (tensor.maxLevel === 127) {
+    if (isMatrix(tensor)) {
       const mark = arena.mark()
-      byteLevels.set(tensor.name, decoder.dense(tensor, arena.alloc(tensor.rows * tensor.cols)).slice())
+      matrices.set(tensor.name, decoder.dense(tensor, arena.alloc(tensor.rows * tensor.cols)).slice())
       arena.release(mark)
       continue
     }
     const users = requests.filter((r) => r.tensor === tensor.name)
-    if (users.length === 1) {
+    if (users.length === 1 && tensor.packing === undefined) {
       programs.set(users[0].name, decoder.program(tensor, users[0]))
       continue
     }
@@ -183,7 +211,7 @@ export function loadPrograms(
   }
   decoder.finish()
   moveDown(programs, first, begin, instance, arena)
-  return { programs, byteLevels }
+  return { programs, matrices }
 }
 
 /** Moves all programs behind `from` down to `to`, over what decoding needed. Their words are offsets into inputs: nothing else changes. */

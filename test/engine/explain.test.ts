@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { RATES } from '../../src/engine/explain.js'
+import { RATES } from '../../src/engine/rates.js'
 import { encodeModel } from '../../src/format/wd.js'
 import type { Graph } from '../../src/graph/ir.js'
 import { InferenceSession, type SessionOptions, Tensor } from '../../src/index.js'

@@ -11,8 +11,8 @@ import { Tensor } from '../../src/tensor.js'
 import { BRANCHES } from './branches.js'
 import { GRAPHS, randomModel } from './models.js'
 
-/** Tensor functions, constants and 8-bit levels. */
-const golden = ['tensors-a', 'tensors-b', 'tensors-c', 'bytes-runs'].map((name) =>
+/** Tensor functions, constants, 8-bit levels and sparsity patterns. */
+const golden = ['tensors-a', 'tensors-b', 'tensors-c', 'bytes-runs', 'patterns-a', 'patterns-c'].map((name) =>
   Uint8Array.from(readFileSync(new URL(`../format/golden/${name}.wd`, import.meta.url))),
 )
 const files = Object.values({ ...GRAPHS, ...BRANCHES })

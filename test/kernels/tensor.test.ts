@@ -216,6 +216,43 @@ describe.each(builds('tensor'))('$build build', (module) => {
     }
   })
 
+  it('panels_i16: all numbers of rows, none and odd numbers of pairs, inputs at odd places', () => {
+    let seed = 1
+    for (let rows = 1; rows <= 37; rows++) {
+      for (const pairs of [0, 1, 2, 5, 16]) {
+        check(module, row('panels_i16'), seed++, (layout) => {
+          const panel = (rows: number, pairs: number) => {
+            const offsets = Array.from({ length: pairs }, () => layout.rng.below(60) * 2)
+            const weights = Array.from({ length: (Math.ceil(rows / 4) * 4 * pairs * 2) / 4 }, () => layout.rng.u32())
+            return [rows, pairs, ...offsets, ...weights]
+          }
+          // The last panel is a row of whole vectors or not: nothing behind it is written.
+          const words = [panel(rows, pairs), panel(1 + layout.rng.below(9), 3), panel(rows, 1)]
+          const x = layout.lanes('i16', 62, 32767)
+          const y = layout.reserve(words.reduce((n, [rows]) => n + rows, 0) * 4)
+          return { args: [layout.u32(words.flat()), words.length, x, y] }
+        })
+      }
+    }
+  })
+
+  it.each(['i16', 'i32'] as const)('pairs_%s: planes of all sizes, a plane with itself, sums that wrap', (lane) => {
+    let seed = 1
+    for (const vectors of [1, 2, 3, 8]) {
+      for (const pairs of [0, 1, 4]) {
+        check(module, row(`pairs_${lane}`), seed++, (layout) => {
+          const plane = vectors * 16
+          const n = (5 * plane) / (lane === 'i16' ? 2 : 4)
+          const x = layout.lanes(lane, n, lane === 'i16' ? 32767 : 2 ** 30)
+          const list = layout.u32(
+            Array.from({ length: 2 * pairs }, (_, i) => (i < 2 ? 0 : layout.rng.below(5) * plane)),
+          )
+          return { args: [list, pairs, x, layout.reserve(4 * pairs * plane), plane] }
+        })
+      }
+    }
+  })
+
   it('depthwise_i16: every width up to three tiles, both strides, columns in pairs and alone, limits of the grid', () => {
     let seed = 1
     for (let width = 1; width <= 42; width++) {

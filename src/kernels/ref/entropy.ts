@@ -4,6 +4,7 @@ import type { Mem } from '../row.js'
 import { RangeDecoder } from './entropy/coder.js'
 import { beginLevels, beginTensor, decodeRow } from './entropy/rows.js'
 import { arraysOf, WORD } from './entropy/state.js'
+import { codeSubset } from './entropy/subsets.js'
 import { emitRow } from './gather.js'
 
 const word = (mem: Mem, state: number, at: number): number => mem.u32[(state + at) >> 2]
@@ -77,6 +78,19 @@ export function entropyDecodeProgram(
   }
   mem.u32[(state + WORD.out) >> 2] = out
   return r - rowBegin
+}
+
+export function entropyDecodeSubsets(mem: Mem, state: number, groups: number, count: number, members: number): number {
+  const coder = open(mem, state)
+  let at = members
+  for (let i = 0; i < count; i++) {
+    const group = mem.u32[(groups >> 2) + i]
+    codeSubset(coder, group & 65535, group >>> 16, mem.u8, at)
+    if (coder.overrun) break
+    at += group >>> 16
+  }
+  close(mem, state, coder)
+  return coder.overrun ? -1 : at - members
 }
 
 export function entropyEnd(mem: Mem, state: number): number {

@@ -13,6 +13,7 @@ import {
   softmax,
   take,
 } from '../ref/tensor/others.js'
+import { pairsOf, panels } from '../ref/tensor/panels.js'
 import type { KernelRow } from '../row.js'
 
 const tensor = (row: Omit<KernelRow, 'module' | 'family' | 'exact'>): KernelRow => ({
@@ -66,6 +67,24 @@ export const tensorRows: readonly KernelRow[] = [
       'weights i16 in tiles of four rows, pair after pair of columns; offsets u32 in bytes; both aligned to 4 bytes. Reads reach vectors * 16 bytes past x + offset.',
     reference: denseI16,
   }),
+  tensor({
+    name: 'panels_i16',
+    formula: 'y[r] = sum_k w[r, k] * x[k], the rows of a panel reading the same k; x i16, w i8, y i32',
+    params: ['program', 'panels', 'x', 'y'],
+    contract:
+      'program: for each panel u32 rows, u32 pairs, u32 byte offsets of pairs of inputs, then weights in tiles of up to 16 rows, i8 [pairs][rows in whole fours][2]; aligned to 4 bytes. Reads 4 bytes at each offset.',
+    reference: panels,
+  }),
+  ...(['i16', 'i32'] as const).map((lane) =>
+    tensor({
+      name: `pairs_${lane}`,
+      formula: 'y[p] = a, b, a + b, a - b; a and b the planes of pair p',
+      params: ['list', 'pairs', 'x', 'y', 'plane'],
+      contract:
+        'list: u32 byte offsets of two planes for each pair, aligned to 4 bytes. plane in bytes, a multiple of 16. y overlaps nothing that is read.',
+      reference: pairsOf(lane),
+    }),
+  ),
   tensor({
     name: 'depthwise_i16',
     formula:
