@@ -8,11 +8,12 @@ import { bench } from './commands/bench.js'
 import { convert } from './commands/convert.js'
 import { inspect } from './commands/inspect.js'
 import { run } from './commands/run.js'
+import { storage } from './commands/storage.js'
 import { sweep } from './commands/sweep.js'
 import { train } from './commands/train.js'
 import { commandHelp, generalHelp } from './help.js'
 
-const commands: readonly Command[] = [train, sweep, convert, run, bench, inspect]
+const commands: readonly Command[] = [train, sweep, convert, run, bench, inspect, storage]
 
 const INTERRUPTED = 130
 

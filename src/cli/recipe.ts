@@ -2,10 +2,13 @@
 import {
   type ConstantBits,
   type ExportOptions,
+  type PatternOptions,
   parseBytes,
   type SupermaskOptions,
   type TrainOptions,
 } from '../compress.js'
+import { WhiteDwarfError } from '../errors.js'
+import { parsePattern } from '../patterns.js'
 import { ACTIVATIONS } from '../train/activations.js'
 import type { Arguments, OptionSpec } from './args.js'
 import { parseAugmentation } from './data.js'
@@ -29,10 +32,16 @@ const number = (
   range: { min: number; max?: number; whole?: boolean },
 ): NumberOption => ({ name, value: range.whole ? 'N' : 'X', help, key, ...range })
 
-const choice = (name: string, key: keyof TrainOptions, choices: readonly string[], help: string): ChoiceOption => ({
+const choice = (
+  name: string,
+  key: keyof TrainOptions,
+  choices: readonly string[],
+  help: string,
+  shown = choices.join(', '),
+): ChoiceOption => ({
   name,
   value: 'KIND',
-  help: `${help}: ${choices.join(', ')}`,
+  help: `${help}: ${shown}`,
   key,
   choices,
 })
@@ -66,7 +75,13 @@ const CHOICES: readonly ChoiceOption[] = [
     'of the learning rate',
   ),
   choice('ramp-shape', 'rampShape', ['linear', 'cubic'], 'how the density falls'),
-  choice('activations', 'activations', ACTIVATIONS, 'precision that activations are rounded to while training'),
+  choice(
+    'activations',
+    'activations',
+    ACTIVATIONS,
+    'rounding of activations while training',
+    'f32 (none), int8 to int1, e4m3, e5m2, e3m4, e2m5',
+  ),
 ]
 
 const SUPERMASK: readonly OptionSpec[] = [
@@ -83,6 +98,15 @@ const SUPERMASK: readonly OptionSpec[] = [
   },
   { name: 'least-per-row', value: 'N', help: 'weights that each output keeps at least' },
   { name: 'init', value: 'KIND', help: 'of scores: he-normal (default), xavier-uniform or kaiming-uniform' },
+  {
+    name: 'pattern',
+    value: 'NAME',
+    help: 'that weights keep to: 2:4, complementary:4, segments:4, cgs:16/8, PS4_P4, none',
+  },
+  { name: 'pattern-layers', value: 'WHICH', help: 'inner (default), all, or names of layers with commas in between' },
+  { name: 'evolve', value: 'KIND', help: 'how places of groups are found: projected (default) or transfer' },
+  { name: 'pull', value: 'X', help: 'of scores off the pattern towards 0, default 0.0002' },
+  { name: 'settle', value: 'X', help: 'share of training after which places of groups stay, default 0.75' },
   {
     name: 'signs',
     value: 'KIND',
@@ -134,7 +158,28 @@ function parseSupermask(args: Arguments): SupermaskOptions {
     leastPerRow: args.number('least-per-row', { min: 0, max: 65535, whole: true }),
     init: args.choice('init', ['he-normal', 'xavier-uniform', 'kaiming-uniform']),
     signs: args.string('signs') === 'learned' ? 'learned' : args.number('signs', { min: 0, max: 62, whole: true }),
+    pattern: parsePatternOptions(args),
   })
+}
+
+/** Blocks are drawn by the training's own seed. */
+function parsePatternOptions(args: Arguments): PatternOptions | undefined {
+  const name = args.string('pattern')
+  const layers = args.string('pattern-layers')
+  const options = given({
+    layers: layers === 'inner' || layers === 'all' ? (layers as 'inner' | 'all') : layers?.split(','),
+    evolve: args.choice('evolve', ['projected', 'transfer']),
+    pull: args.number('pull', { min: 0, max: 1 }),
+    settle: args.number('settle', { min: 0.1, max: 1 }),
+  })
+  if (name === 'none') return undefined
+  if (name !== undefined) {
+    const seed = args.number('seed', { min: 0, whole: true }) ?? 1
+    return { rule: parsePattern(name, seed % 2 ** 32), ...options }
+  }
+  const lonely = ['pattern-layers', 'evolve', 'pull', 'settle'].find((option) => args.string(option) !== undefined)
+  if (lonely !== undefined) throw new WhiteDwarfError('E_OPTION', `--${lonely} needs --pattern: which one?`)
+  return undefined
 }
 
 type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> }

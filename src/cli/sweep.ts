@@ -6,8 +6,8 @@ import { type ChartPanel, LINES, lineChart } from './chart.js'
 import { writeOutput } from './files.js'
 import { duration, grouped, percent, plainTable } from './text.js'
 
-/** Options that take several values, with what separates them: networks contain commas. */
-const AXES = { arch: ' ', coats: ',', signs: ',', density: ',', budget: ',' } as const
+/** Options that take several values, with what separates them: networks and patterns contain commas. */
+const AXES = { arch: ' ', pattern: ' ', coats: ',', signs: ',', density: ',', budget: ',' } as const
 
 export type Axis = keyof typeof AXES
 export const axes = Object.keys(AXES) as readonly Axis[]
@@ -32,11 +32,11 @@ export interface SweepResult {
  * @throws WhiteDwarfError E_OPTION for an empty value
  */
 export function sweepPoints(args: Arguments): Point[] {
-  let points: Record<Axis, string>[] = [{ arch: '', coats: '', signs: '', density: '', budget: '' }]
+  let points: Record<Axis, string>[] = [{ arch: '', pattern: '', coats: '', signs: '', density: '', budget: '' }]
   for (const axis of axes) {
     const text = args.string(axis)
     if (text === undefined) continue
-    const values = text.trim().split(axis === 'arch' ? /\s+/ : /\s*,\s*/)
+    const values = text.trim().split(AXES[axis] === ' ' ? /\s+/ : /\s*,\s*/)
     if (values.includes('')) {
       throw new WhiteDwarfError('E_OPTION', `--${axis} must be values separated by '${AXES[axis]}', got '${text}'`)
     }
@@ -79,7 +79,9 @@ export function readResults(path: string, options: string): Map<string, SweepRes
 
 function parseResult(line: string): SweepResult | undefined {
   try {
-    const r = JSON.parse(line) as SweepResult
+    const read = JSON.parse(line) as SweepResult
+    // Results from before there were patterns have none.
+    const r = { ...read, point: { ...read.point, pattern: read.point.pattern ?? '' } }
     const numbers = [r.weights, r.nonZeros, r.bytes, r.accuracy, r.seconds]
     const fine = axes.every((axis) => typeof r.point[axis] === 'string') && numbers.every(Number.isFinite)
     return fine && typeof r.options === 'string' ? r : undefined
@@ -134,7 +136,10 @@ export function sweepSvg(title: string, results: readonly SweepResult[]): string
   const named = differing.filter((axis) => axis !== joined)
   const lines = new Map<string, SweepResult[]>()
   for (const r of results) {
-    const name = named.map((axis) => (axis === 'arch' ? r.point.arch : `${axis} ${r.point[axis]}`)).join(', ') || 'test'
+    const name =
+      named
+        .map((axis) => (axis === 'arch' || axis === 'pattern' ? r.point[axis] : `${axis} ${r.point[axis]}`))
+        .join(', ') || 'test'
     lines.set(name, [...(lines.get(name) ?? []), r])
   }
   const series = [...lines].map(([name, line]) => ({

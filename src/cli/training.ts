@@ -12,6 +12,7 @@ import {
 } from '../compress.js'
 import { WhiteDwarfError } from '../errors.js'
 import { InferenceSession, Tensor } from '../index.js'
+import { patternName } from '../patterns.js'
 import { ARCH_SYNTAX, parseArch } from './arch.js'
 import type { Arguments } from './args.js'
 import { classify } from './classify.js'
@@ -38,6 +39,9 @@ export function plan(args: Arguments): Plan {
   const constants = { ...preset?.export, ...given }
   // What a budget sets aside for constants.
   const bits = typeof constants.scaleBits === 'number' ? { constantBits: constants.scaleBits } : {}
+  // A pattern says itself how many weights stay, unless a density was asked for.
+  const { density, ...rest } = preset?.options.supermask ?? {}
+  const mask = supermask.pattern === undefined && density !== undefined ? { ...rest, density } : rest
   return {
     title: [name, arch].filter((part) => part !== undefined).join(' '),
     graph: (data) => (arch === undefined ? (preset as NonNullable<typeof preset>).graph(data) : parseArch(arch, data)),
@@ -45,7 +49,7 @@ export function plan(args: Arguments): Plan {
       ...preset?.options,
       ...options,
       augment: { ...preset?.options.augment, ...options.augment },
-      supermask: { ...preset?.options.supermask, ...bits, ...supermask },
+      supermask: { ...mask, ...bits, ...supermask },
     },
     constants,
   }
@@ -89,4 +93,11 @@ export async function score(bytes: Uint8Array, test: DataSet, signal: AbortSigna
   } finally {
     session.dispose()
   }
+}
+
+/** The pattern of a trained network and how many of its layers have it, or undefined. */
+export function patternText({ tensors }: Pick<TrainResult, 'tensors'>): string | undefined {
+  const all = Object.values(tensors)
+  const patterns = all.flatMap((t) => t.pattern ?? [])
+  return patterns.length === 0 ? undefined : `${patternName(patterns[0])} in ${patterns.length} of ${all.length} layers`
 }

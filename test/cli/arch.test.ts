@@ -12,6 +12,7 @@ import {
   resnet,
   resnet9,
   resnetCifar,
+  vgg,
   vggSmall,
 } from '../../src/compress.js'
 import { WhiteDwarfError } from '../../src/errors.js'
@@ -37,6 +38,8 @@ describe('parseArch', () => {
     ['lenet:8', lenet({ input, stages: [{ channels: 8, kernel: 5 }], hidden: [] })],
     ['conv6', convnet({ depth: 6 })],
     ['conv2:0.25', convnet({ depth: 2, width: 0.25 })],
+    ['vgg16', vgg({ depth: 16 })],
+    ['vgg11:0.5', vgg({ depth: 11, width: 0.5 })],
     ['vgg-small:0.25', vggSmall({ width: 0.25 })],
     ['resnet9', resnet9()],
     ['resnet9:16,32,64,128', resnet9({ widths: [16, 32, 64, 128] })],
@@ -65,6 +68,9 @@ describe('parseArch', () => {
   it('takes stems and strides for large images where images are large', () => {
     expect(parseArch('resnet50', photos)).toEqual(resnet({ depth: 50 }))
     expect(parseArch('mobilenetv2', photos)).toEqual(mobilenetV2())
+    expect(parseArch('vgg16', photos)).toEqual(
+      vgg({ depth: 16, hidden: [4096, 4096], input: photos.shape, classes: 1000 }),
+    )
   })
 
   it('names the networks that there are, and the nearest', () => {
@@ -125,7 +131,7 @@ describe('parseArch', () => {
   })
 
   it('helps with a line for each family', () => {
-    expect(ARCH_HELP.split('\n')).toHaveLength(9)
+    expect(ARCH_HELP.split('\n')).toHaveLength(10)
     expect(ARCH_HELP).toMatch(/^ {4}lenet:CHANNELS,\.\.\.\[\/UNITS,\.\.\.\] +5 x 5 convolutions/m)
   })
 })

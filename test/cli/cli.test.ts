@@ -37,7 +37,7 @@ afterAll(() => rmSync(work, { recursive: true, force: true }))
 const dataFolder = (name: string, train: number, test: number, labelsBelow = 10): string =>
   writeDataFolder(join(work, name), train, test, labelsBelow)
 
-const NAMES = ['train', 'sweep', 'convert', 'run', 'bench', 'inspect']
+const NAMES = ['train', 'sweep', 'convert', 'run', 'bench', 'inspect', 'storage']
 
 describe('help and version', () => {
   it('lists the commands', () => {

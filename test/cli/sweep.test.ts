@@ -46,6 +46,36 @@ describe('whitedwarf sweep', { timeout: 120_000 }, () => {
     expect(lines('a.jsonl').map((line) => found(JSON.parse(line)))).toEqual(results.map(found))
   })
 
+  it('searches: the smallest files first, until one is right often enough', () => {
+    const grid = [
+      '--arch',
+      'mlp:64,64',
+      '--pattern',
+      'none cgs:8/2 cgs:8/4',
+      '--pattern-layers',
+      'fc1,fc2',
+      '--coats',
+      '3,1',
+    ]
+    const all = JSON.parse(sweep('e.jsonl', ...grid, '--density', '1', '--least-accuracy', '1', '--json').stdout)
+    expect(all.map((r: { point: Record<string, string> }) => [r.point.pattern, r.point.coats])).toEqual([
+      ['cgs:8/4', '1'],
+      ['cgs:8/2', '1'],
+      ['cgs:8/4', '3'],
+      ['none', '1'],
+      ['cgs:8/2', '3'],
+      ['none', '3'],
+    ])
+    // How often the largest levels of linear thresholds come is not known before.
+    const bytes = all.slice(0, 4).map((r: { bytes: number }) => r.bytes)
+    expect(bytes).toEqual([...bytes].sort((a, b) => a - b))
+    const least = String(all[1].accuracy - 1e-9)
+    const first = all.findIndex((r: { accuracy: number }) => r.accuracy >= Number(least))
+    const found = sweep('e.jsonl', ...grid, '--density', '1', '--least-accuracy', least, '--quiet')
+    expect(found.stdout).toContain(`Smallest that reaches`)
+    expect(found.stdout).toContain(`mlp:64,64 ${all[first].point.pattern} ${all[first].point.coats} 1, `)
+  })
+
   it('refuses results of other options, and files that are none', () => {
     const grid = ['--arch', 'mlp:8', '--coats', '1']
     expect(sweep('b.jsonl', ...grid).status).toBe(0)

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { checkpointInfo } from '../../src/compress.js'
+import { decodeModel } from '../../src/format.js'
+import { parsePattern, violation } from '../../src/patterns.js'
 import { cli, main, root } from './run-cli.js'
 
 const work = mkdtempSync(join(tmpdir(), 'whitedwarf-train-'))
@@ -53,6 +55,30 @@ describe('--budget', () => {
   ])('%s is refused', (budget, message) => {
     const { status, stderr } = cli(args('none.wd', '--epochs', '1', '--budget', budget))
     expect(status).not.toBe(0)
+    expect(stderr).toMatch(message)
+    expect(existsSync(join(work, 'none.wd'))).toBe(false)
+  })
+})
+
+describe('--pattern', () => {
+  it('is what the levels keep to, and what the summary says', () => {
+    const recipe = ['--epochs', '1', '--coats', '3', '--pattern', 'cgs:7/4', '--pattern-layers', 'fc1']
+    const { status, stdout } = cli(args('pattern.wd', ...recipe))
+    expect(status).toBe(0)
+    expect(stdout).toContain('pattern cgs:7/4 in 1 of 2 layers')
+    const { shape, levels } = decodeModel(readFileSync(join(work, 'pattern.wd'))).tensors.fc1
+    expect(violation(parsePattern('cgs:7/4'), shape, levels)).toBeUndefined()
+    expect(levels.filter((l) => l !== 0).length).toBe((784 * 16) / 4)
+  })
+
+  it.each([
+    [['--pattern', '5:4'], /pattern\.keep must be a whole number from 1 to 3, got 5/],
+    [['--pattern', 'stripes'], /a pattern is called like '2:4'.*got 'stripes'/],
+    [['--pattern', 'PS4_P4'], /does not fit any layer/],
+    [['--evolve', 'transfer'], /--evolve needs --pattern/],
+  ])('%s is refused', (recipe, message) => {
+    const { status, stderr } = cli(args('none.wd', '--epochs', '1', ...recipe))
+    expect(status).toBe(2)
     expect(stderr).toMatch(message)
     expect(existsSync(join(work, 'none.wd'))).toBe(false)
   })

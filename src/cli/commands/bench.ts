@@ -220,7 +220,7 @@ export const bench: Command = {
     {
       name: 'precision',
       value: 'LIST',
-      help: `some of ${PRECISIONS.join(', ')}, joined by commas (default: f32 of ONNX, int8 of .wd)`,
+      help: 'some of int8 to int1, fp8, f32, joined by commas (default: f32 of ONNX, int8 of .wd)',
     },
     { name: 'batch', value: 'N', help: 'examples computed together, 1 to 256 (default 1)' },
     { name: 'seconds', value: 'X', help: `time for each, after a warm-up (default ${SECONDS})` },

@@ -1,10 +1,12 @@
 /** whitedwarf inspect: what is in a model file, and what each part costs. */
 import { type FormSize, modelSizes, type TensorSize } from '../../compress.js'
-import { readWd } from '../../format.js'
+import { readWd, type WdTensor } from '../../format.js'
 import { isWeighted } from '../../graph/ir.js'
+import { patternName } from '../../patterns.js'
 import type { Command, CommandContext } from '../command.js'
 import { readInput } from '../files.js'
 import { inspectOnnx, printOnnx } from '../inspect-onnx.js'
+import { inspectPattern, patternOptions, refusePatternOptions } from '../inspect-pattern.js'
 import { isOnnxPath, modelArgument, parseSizes, sizesOption } from '../models.js'
 import { grouped, percent, plainTable } from '../text.js'
 
@@ -21,6 +23,9 @@ interface TensorReport extends Omit<TensorSize, 'histogram'> {
   /** How often each level occurs, zero included. */
   readonly histogram: Readonly<Record<string, number>>
   readonly coding: string
+  /** The name of its sparsity pattern, if it has one, and whether the levels are coded in its packed form. */
+  readonly pattern?: string
+  readonly packed?: boolean
   /** Coded size; fractional, because the tensors share one arithmetic-coded stream. */
   readonly bytes: number
   readonly bitsPerWeight: number
@@ -29,7 +34,7 @@ interface TensorReport extends Omit<TensorSize, 'histogram'> {
 export function inspectModel(bytes: Uint8Array) {
   const file = readWd(bytes)
   const sizes = modelSizes(bytes)
-  const tensors = file.tensors.map(({ mode }, i) => tensorReport(sizes.tensors[i], mode))
+  const tensors = file.tensors.map((t, i) => tensorReport(sizes.tensors[i], t))
   const layers = file.graph.nodes.filter(isWeighted).map((node): LayerReport => {
     const { tensor } = file.layers[node.name]
     const { shape } = tensors.find((t) => t.name === tensor) as TensorReport
@@ -59,13 +64,14 @@ export function inspectModel(bytes: Uint8Array) {
   }
 }
 
-function tensorReport(size: TensorSize, coding: string): TensorReport {
+function tensorReport(size: TensorSize, { mode, pattern, packed }: WdTensor): TensorReport {
   const { weights, nonZeros, maxLevel, histogram, bits } = size
   return {
     ...size,
     histogram: Object.fromEntries(histogram.map((count, i) => [`${i - maxLevel}`, count])),
     density: nonZeros / weights,
-    coding,
+    coding: mode,
+    ...(pattern !== undefined && { pattern: patternName(pattern), packed: packed === true }),
     bytes: bits.file / 8,
     bitsPerWeight: bits.file / weights,
   }
@@ -123,6 +129,10 @@ function printReport(path: string, report: ReturnType<typeof inspectModel>): voi
       [2, 3, 4, 5, 8, 9, 10],
     ),
   )
+  for (const { name, pattern, packed } of tensors) {
+    if (pattern !== undefined)
+      console.log(`  ${name} keeps to pattern ${pattern}${packed ? ', which its coding uses' : ''}`)
+  }
   const shared = report.layers.filter((layer) => layer.tensor !== layer.name)
   for (const layer of shared) console.log(`  layer ${layer.name} uses tensor ${layer.tensor}`)
   console.log('\nLevels:')
@@ -165,8 +175,8 @@ function printReport(path: string, report: ReturnType<typeof inspectModel>): voi
 export const inspect: Command = {
   name: 'inspect',
   summary: 'show what is in a model file and what each part costs',
-  usage: 'MODEL(.wd|.onnx) [--json]',
-  options: [sizesOption],
+  usage: 'MODEL(.wd|.onnx) [--json]  or  MODEL.wd|PATTERN --pattern [--svg FILE]',
+  options: [sizesOption, ...patternOptions],
   positionals: 1,
   examples: [
     { command: 'whitedwarf inspect model.wd', comment: 'layers, densities, levels, bytes' },
@@ -175,8 +185,18 @@ export const inspect: Command = {
       command: 'whitedwarf inspect model.onnx',
       comment: 'operators, and whether they can be imported; layers, densities',
     },
+    {
+      command: 'whitedwarf inspect model.wd --pattern --layer conv2 --svg conv2.svg',
+      comment: 'which weights of a layer are not zero, and which patterns they keep to',
+    },
+    {
+      command: 'whitedwarf inspect --pattern complementary:4 --shape 8x16x3x3',
+      comment: 'what a pattern looks like',
+    },
   ],
   async run({ args, json }: CommandContext): Promise<void> {
+    if (args.flag('pattern')) return inspectPattern(args, json)
+    refusePatternOptions(args)
     const path = modelArgument(args)
     const sizes = parseSizes(args)
     const bytes = await readInput(path, 'model')

@@ -1,7 +1,7 @@
 /** whitedwarf sweep: many trainings, one for each combination of the values given, as a table and a plot. */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { exportModel, slice, type TrainTest } from '../../compress.js'
+import { type DataSet, estimateBytes, exportModel, slice, supermask, type TrainTest } from '../../compress.js'
 import { encodeModel } from '../../format.js'
 import { ARCH_HELP } from '../arch.js'
 import type { Arguments } from '../args.js'
@@ -21,12 +21,12 @@ import {
   sweepSvg,
   sweepTable,
 } from '../sweep.js'
-import { percent } from '../text.js'
+import { grouped, percent } from '../text.js'
 import { plan, score, trainWithProgress } from '../training.js'
 import { inspectModel } from './inspect.js'
 
 /** Options that do not change what a point's training finds. */
-const OUTPUTS = [...axes, 'out', 'svg', 'keep', 'workers', 'json', 'quiet']
+const OUTPUTS = [...axes, 'out', 'svg', 'keep', 'least-accuracy', 'workers', 'json', 'quiet']
 
 const pointName = (point: Point) =>
   axes
@@ -51,9 +51,27 @@ async function trainPoint(
   return { result: { point, weights, nonZeros, bytes: bytes.length, accuracy, seconds: trained.seconds }, bytes }
 }
 
+/** What a search ends with. */
+function found(results: readonly SweepResult[], least: number): string {
+  const last = results[results.length - 1]
+  if (last.accuracy >= least)
+    return `\nSmallest that reaches ${percent(least)}: ${pointName(last.point)}, ${grouped(last.bytes)} bytes`
+  return `\nNone of ${results.length} reaches ${percent(least)}`
+}
+
+/** The points of the smallest files first, as far as that can be told before they are trained. */
+function smallestFirst(args: Arguments, points: readonly Point[], train: DataSet): Point[] {
+  const sized = points.map((point) => {
+    const { graph, options } = plan(argumentsOf(args, point))
+    const { supermask: mask } = options
+    return { point, bytes: mask === 'none' ? Infinity : estimateBytes(graph(train), supermask(mask)) }
+  })
+  return sized.sort((a, b) => a.bytes - b.bytes).map(({ point }) => point)
+}
+
 export const sweep: Command = {
   name: 'sweep',
-  summary: 'train every combination of networks, coats, signs, densities or budgets',
+  summary: 'train every combination of networks, patterns, coats, signs, densities or budgets',
   usage: '--data PATH --arch "NET NET ..." --out RESULTS.jsonl [--coats 1,3,7] [--budget 12kB] [options]',
   options: [
     ...dataOptions,
@@ -66,6 +84,11 @@ export const sweep: Command = {
     ...imageOptions,
     { name: 'limit', value: 'N', help: 'only the first N training images' },
     { name: 'svg', value: 'FILE', help: 'write the plot as a picture' },
+    {
+      name: 'least-accuracy',
+      value: 'X',
+      help: 'search: the smallest first, until one reaches this share of the test set',
+    },
     { name: 'keep', value: 'FOLDER', help: 'write the model of each point into this folder' },
   ],
   positionals: 0,
@@ -79,6 +102,11 @@ export const sweep: Command = {
       command: 'whitedwarf sweep --data data/mnist --arch mlp:64 --density 0.02,0.05,0.1 --out mlp.jsonl --svg mlp.svg',
       comment: 'accuracy over bytes, with a plot',
     },
+    {
+      command:
+        'whitedwarf sweep --data data/mnist --arch mlp:99 --pattern "cgs:8/8 cgs:8/4" --least-accuracy 0.98 --out c.jsonl',
+      comment: 'the smallest network of blocks and bits that is right so often',
+    },
   ],
   async run(context: CommandContext): Promise<void> {
     const { args, json, quiet, signal } = context
@@ -88,6 +116,7 @@ export const sweep: Command = {
     const svg = args.string('svg')
     const keep = args.string('keep')
     const limit = args.number('limit', { min: 1, whole: true })
+    const least = args.number('least-accuracy', { min: 0, max: 1 })
     const points = sweepPoints(args)
     // All points are checked before the first is trained.
     for (const point of points) plan(argumentsOf(args, point))
@@ -100,7 +129,8 @@ export const sweep: Command = {
     const data = await load()
     const train = limit === undefined ? data.train : slice(data.train, 0, Math.min(limit, data.train.labels.length))
     const results: SweepResult[] = []
-    for (const [i, point] of points.entries()) {
+    const order = least === undefined ? points : smallestFirst(args, points, train)
+    for (const [i, point] of order.entries()) {
       let result = resultOf(known, point)
       if (result === undefined) {
         const label = `${i + 1}/${points.length} ${pointName(point)}`
@@ -114,8 +144,10 @@ export const sweep: Command = {
         process.stderr.write(`${i + 1}/${points.length} ${pointName(point)}: ${percent(result.accuracy)}, known\n`)
       }
       results.push(result)
+      if (least !== undefined && result.accuracy >= least) break
     }
     if (svg !== undefined) writeOutput(svg, sweepSvg(`Sweep of ${results.length} networks`, results), 'picture')
     console.log(json ? JSON.stringify(results, null, 2) : sweepTable(results))
+    if (least !== undefined && !json) console.log(found(results, least))
   },
 }

@@ -11,7 +11,7 @@ import { openLog } from '../log.js'
 import { recipeOptions } from '../recipe.js'
 import { distill, teacherOptions } from '../teacher.js'
 import { duration, grouped, percent } from '../text.js'
-import { plan, score, trainWithProgress } from '../training.js'
+import { patternText, plan, score, trainWithProgress } from '../training.js'
 import { inspectModel } from './inspect.js'
 
 export const train: Command = {
@@ -51,6 +51,11 @@ export const train: Command = {
       comment: 'as many weights as fit into 8,000 bytes, everything counted',
     },
     {
+      command:
+        'whitedwarf train --data data/mnist --arch mlp:256,256 --pattern cgs:16/8 --pattern-layers fc1,fc2 --out b.wd',
+      comment: 'one in eight of the blocks of 16 x 16 weights; the last layer keeps all',
+    },
+    {
       command: 'whitedwarf train --data data/mnist --preset mnist-lenet --out m.wd --checkpoint m.wdcp --resume',
       comment: 'may be interrupted and started again, with the same result',
     },
@@ -86,6 +91,7 @@ export const train: Command = {
     const bytes = encodeModel(await exportModel(result, { ...constants, calibration: training, signal }))
     const accuracy = await score(bytes, data.test, signal)
     const { fp32Bytes, ratio, weights, nonZeros } = inspectModel(bytes)
+    const pattern = patternText(result)
 
     writeOutput(out, bytes, 'model')
     if (svg !== undefined) writeOutput(svg, curveSvg(`Training ${title}`, result.history), 'picture')
@@ -100,6 +106,7 @@ export const train: Command = {
         weights,
         nonZeros,
         density: nonZeros / weights,
+        ...(pattern !== undefined && { pattern }),
       }
       console.log(JSON.stringify({ model: out, ...figures, seconds, imagesPerSecond }, null, 2))
       return
@@ -110,6 +117,7 @@ export const train: Command = {
     )
     console.log(`${percent(accuracy)} of ${grouped(data.test.labels.length)} test images right in int8`)
     console.log(`${grouped(nonZeros)} of ${grouped(weights)} weights are not zero (${percent(nonZeros / weights, 1)})`)
+    if (pattern !== undefined) console.log(`pattern ${pattern}`)
     console.log(`trained in ${duration(1000 * result.seconds)}, ${grouped(result.imagesPerSecond)} images/s`)
   },
 }
