@@ -12,7 +12,14 @@ import { fileURLToPath } from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const MARKED = /(<!-- claims: ([a-z0-9 -]+?) -->\n)[\s\S]*?(<!-- \/claims -->)/g
 const ROWS = /(<!-- rows: ([a-z0-9-]+?) -->\n)[\s\S]*?(<!-- \/rows -->)/g
-const FILES = ['README.md', 'docs/compression.md', 'docs/inference.md', 'docs/onnx.md']
+const FILES = [
+  'README.md',
+  'docs/compression.md',
+  'docs/inference.md',
+  'docs/onnx.md',
+  'docs/patterns.md',
+  'docs/storage.md',
+]
 
 function table(names) {
   const rows = names.map((name) => {
@@ -61,8 +68,9 @@ const bar = ({ op, value }, unit) => `${op === '>=' ? 'at least' : 'at most'} ${
 /** 12345 -> 12,345; other numbers as recorded. */
 const figure = (value) => (Number.isInteger(value) ? value.toString().replace(/\B(?=(\d{3})+$)/g, ',') : String(value))
 
-/** wasmSimd -> wasm simd */
-const label = (name) => name.replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`)
+/** wasmSimd -> wasm simd; other names than those of fields as they are, such as ResNet-50 */
+const label = (name) =>
+  /^[a-z]\w*$/.test(name) ? name.replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`) : name
 
 for (const name of FILES) {
   const file = join(root, name)

@@ -9,23 +9,31 @@ import { largeClaims } from './large.js'
 import { methodClaims } from './method.js'
 import { onnxClaims } from './onnx.js'
 import { packageClaims } from './package.js'
+import { patternEnergyClaims } from './pattern-energy.js'
+import { patternKernelClaims } from './pattern-kernels.js'
+import { patternClaims } from './patterns.js'
 import { peerClaims } from './peers.js'
 import { resnet50Claims } from './resnet50.js'
 import { sizeClaims } from './sizes.js'
+import { storageClaims } from './storage.js'
 import { trainingClaims } from './training.js'
 
 export const claims: readonly Claim[] = [
   ...accuracyClaims,
   ...convertedClaims,
   ...methodClaims,
+  ...patternClaims,
   ...inferenceClaims,
   ...largeClaims,
   ...peerClaims,
   ...resnet50Claims,
   ...onnxClaims,
   ...kernelClaims,
+  ...patternKernelClaims,
   ...trainingClaims,
   ...entropyClaims,
   ...sizeClaims,
+  ...patternEnergyClaims,
+  ...storageClaims,
   ...packageClaims,
 ]
