@@ -4,6 +4,14 @@
  */
 import { type Graph, isWeighted, type Node, type WeightedNode } from './ir.js'
 
+/** How often each value is read, as an output of the graph too. */
+function usesOf(graph: Graph): Map<string, number> {
+  const uses = new Map<string, number>()
+  for (const name of [...graph.nodes.flatMap((node) => node.inputs), ...graph.outputs])
+    uses.set(name, (uses.get(name) ?? 0) + 1)
+  return uses
+}
+
 /**
  * Of each add node, the weighted node whose sums it takes before they are rounded: an input that is a conv2d or dense
  * node which nothing else uses; the later one if both are. The other input is the shortcut. The engine computes both
@@ -11,9 +19,7 @@ import { type Graph, isWeighted, type Node, type WeightedNode } from './ir.js'
  * @returns add node's name -> weighted node; adds of two stored values are not in it
  */
 export function fusedAdds(graph: Graph): Map<string, WeightedNode> {
-  const uses = new Map<string, number>()
-  for (const name of [...graph.nodes.flatMap((node) => node.inputs), ...graph.outputs])
-    uses.set(name, (uses.get(name) ?? 0) + 1)
+  const uses = usesOf(graph)
   const weighted = new Map<string, WeightedNode>()
   const order = new Map<string, number>()
   const fused = new Map<string, WeightedNode>()
@@ -34,9 +40,7 @@ export function fusedAdds(graph: Graph): Map<string, WeightedNode> {
  * pooled or moved of it.
  */
 export function nonnegativeValues(graph: Graph): Set<string> {
-  const uses = new Map<string, number>()
-  for (const name of [...graph.nodes.flatMap((node) => node.inputs), ...graph.outputs])
-    uses.set(name, (uses.get(name) ?? 0) + 1)
+  const uses = usesOf(graph)
   const sums = new Set(graph.nodes.filter((node) => isWeighted(node) || node.op === 'add').map((node) => node.name))
   const found = new Set<string>()
   for (const { op, name, inputs } of graph.nodes) {

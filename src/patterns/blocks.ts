@@ -8,7 +8,7 @@ const blocksIn = (length: number, block: number): number => Math.ceil(length / b
 export const keptBlocks = (cols: number, ratio: number): number => Math.max(1, Math.round(cols / ratio))
 
 /** For each row of blocks the columns that are kept, ascending: as many in each, drawn without replacement. */
-export function drawBlocks(rows: number, cols: number, ratio: number, rng: Rng): Uint32Array[] {
+function drawBlocks(rows: number, cols: number, ratio: number, rng: Rng): Uint32Array[] {
   const kept = keptBlocks(cols, ratio)
   const order = new Uint32Array(cols)
   const drawn = Array.from({ length: rows }, () => {

@@ -142,7 +142,7 @@ export function storedPlaces(
 }
 
 /** The kept blocks (the inner ones where there are) by rows, then columns: [row, column, height, width]. */
-export const storedAreas = (pattern: BlockPattern, shape: readonly number[]): [number, number, number, number][] =>
+const storedAreas = (pattern: BlockPattern, shape: readonly number[]): [number, number, number, number][] =>
   keptAreas(pattern, shape).sort(([y, x], [v, u]) => y - v || x - u)
 
 /** Column of each stored block, in blocks. Each row of blocks has equally many, unless blocks within blocks are cut at the edge. */
