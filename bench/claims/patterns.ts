@@ -36,6 +36,9 @@ const QUARTER: Pattern = {
   rotate: true,
 }
 
+/** What is left of normal weights by the best quantiser of seven steps: the rest rounds to zero. */
+const ALL_LEVELS = 0.75
+
 /** Rows of the table. 'unstructured' keeps the largest scores of a layer wherever they are. */
 const METHODS: Readonly<Record<string, PatternOptions | 'unstructured' | 'all levels' | 'f32'>> = {
   'f32, dense': 'f32',
@@ -65,7 +68,7 @@ async function measureRow(method: string, data: TrainTest, onProgress: (line: st
   const common: SupermaskOptions = { coats: 3, thresholds: 'adaptive', scope: 'layer' }
   const supermask = (): SupermaskOptions | 'none' => {
     if (how === 'f32') return 'none'
-    if (how === 'all levels') return { ...common, density: 1 }
+    if (how === 'all levels') return { ...common, density: ALL_LEVELS }
     if (how === 'unstructured') return { ...common, density: DENSITY, densities: { [first]: 1, [last]: 1 } }
     return { ...common, pattern: how }
   }
