@@ -1,10 +1,8 @@
 /** What sparsity patterns cost in accuracy: one network trained with each of them at the same density. */
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import {
   channelStatistics,
   exportModel,
   isWeighted,
-  mlp,
   type PatternOptions,
   resnetCifar,
   type SupermaskOptions,
@@ -15,8 +13,9 @@ import {
 import { encodeModel } from 'whitedwarf/format'
 import { type Pattern, parsePattern, violation } from 'whitedwarf/patterns'
 import { round } from '../machine.js'
-import { accuracy, inRepository, loadCifar10, loadMnist } from '../models.js'
+import { accuracy, loadCifar10 } from '../models.js'
 import type { Claim, Detail } from './claim.js'
+import { resumable } from './resumable.js'
 
 const DENSITY = 0.25
 const EPOCHS = 5
@@ -114,22 +113,9 @@ const table: Claim = {
   minutes: 60,
   async measure(onProgress) {
     const data = await loadCifar10()
-    // An interrupted measurement goes on where it stopped.
-    const file = inRepository('build/pattern-table.jsonl')
-    mkdirSync(inRepository('build'), { recursive: true })
-    const known: Row[] = existsSync(file)
-      ? readFileSync(file, 'utf8')
-          .split('\n')
-          .filter((line) => line !== '')
-          .map((line) => JSON.parse(line))
-      : []
-    const rows: Row[] = []
-    for (const method of Object.keys(METHODS)) {
-      const row = known.find((r) => r.method === method) ?? (await measureRow(method, data, onProgress))
-      if (!known.includes(row)) appendFileSync(file, `${JSON.stringify(row)}\n`)
-      rows.push(row)
-    }
-    rmSync(file)
+    const rows = await resumable<Row>('pattern-table', 'method', Object.keys(METHODS), (method) =>
+      measureRow(method, data, onProgress),
+    )
     const of = (method: string) => (rows.find((r) => r.method === method) as Row).accuracy
     const chosen = rows.filter(({ method }) => {
       const how = METHODS[method]
@@ -142,45 +128,4 @@ const table: Claim = {
   },
 }
 
-const MNIST_EPOCHS = 30
-
-/** Yin et al. (arXiv 1804.07370) report 98.4 % of an MNIST network with 8X CGS and 3-bit weights. */
-const mnist: Claim = {
-  name: 'cgs-mnist',
-  title: `MNIST, 784-512-512-10, blocks of 16 of which one in 8 stays, INT3 levels, ${MNIST_EPOCHS} epochs: test images that the file gets right in int8`,
-  unit: '%',
-  bar: { op: '>=', value: 98.6 },
-  also: [{ figure: 'smaller', unit: 'times smaller than float32, everything counted', bar: { op: '>=', value: 80 } }],
-  minutes: 6,
-  async measure(onProgress) {
-    const data = await loadMnist()
-    const graph = mlp({ hidden: [512, 512], classes: 10 })
-    const [first, second] = graph.nodes.filter(isWeighted).map((node) => node.name)
-    let epoch = 0
-    const result = await train({
-      graph,
-      ...data,
-      supermask: { coats: 3, pattern: { rule: parsePattern('cgs:16/8'), layers: [first, second] } },
-      epochs: MNIST_EPOCHS,
-      learningRate: 1,
-      augment: { shift: 1 },
-      seed: 1,
-      workers: 'auto',
-      onProgress: (e) => {
-        if (e.testAccuracy === undefined || e.epoch === epoch) return
-        epoch = e.epoch
-        onProgress(`epoch ${epoch} of ${MNIST_EPOCHS}: ${round(100 * e.testAccuracy)} %`)
-      },
-    })
-    const bytes = encodeModel(await exportModel(result, { calibration: data.train, scaleBits: 6, biasBits: 6 }))
-    const tensors = Object.values(result.tensors)
-    const weights = tensors.reduce((sum, t) => sum + t.levels.length, 0)
-    const kept = tensors.reduce((sum, t) => sum + t.levels.filter((level) => level !== 0).length, 0)
-    return {
-      value: await accuracy(bytes, data.test, { precision: 'int8' }),
-      details: { bytes: bytes.length, weights, kept, smaller: round((4 * weights) / bytes.length) },
-    }
-  },
-}
-
-export const patternClaims: readonly Claim[] = [mnist, table]
+export const patternClaims: readonly Claim[] = [table]

@@ -1,5 +1,6 @@
 /** All claims, in the order in which they are listed. */
 import { accuracyClaims } from './accuracy.js'
+import { cgsClaims } from './cgs.js'
 import type { Claim } from './claim.js'
 import { convertedClaims } from './converted.js'
 import { entropyClaims } from './entropy.js'
@@ -23,6 +24,7 @@ export const claims: readonly Claim[] = [
   ...convertedClaims,
   ...methodClaims,
   ...patternClaims,
+  ...cgsClaims,
   ...inferenceClaims,
   ...largeClaims,
   ...peerClaims,
