@@ -4,14 +4,24 @@
 //   node scripts/readme.mjs --check   exits with 1 when one is not up to date
 //
 // A table stands between <!-- claims: NAME NAME ... --> and <!-- /claims -->, one row per name, in that order. Between
-// <!-- rows: NAME --> and <!-- /rows --> stands the table in the details of one claim.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+// <!-- rows: NAME --> and <!-- /rows --> stands the table in the details of one claim, between <!-- plot: NAME --> and <!-- /plot -->
+// a picture of it, which is a file in docs/pictures.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { dotPlot } from './dot-plot.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const MARKED = /(<!-- claims: ([a-z0-9 -]+?) -->\n)[\s\S]*?(<!-- \/claims -->)/g
 const ROWS = /(<!-- rows: ([a-z0-9-]+?) -->\n)[\s\S]*?(<!-- \/rows -->)/g
+const PLOT = /(<!-- plot: ([a-z0-9-]+?) -->\n)[\s\S]*?(<!-- \/plot -->)/g
+const PLOTS = {
+  'pattern-table': {
+    title: 'CIFAR-10 accuracy at the same density',
+    unit: 'right of the test images, in per cent, with their standard error',
+    row: ({ method, accuracy, standardError }) => ({ name: method, value: accuracy, error: standardError }),
+  },
+}
 const FILES = [
   'README.md',
   'docs/compression.md',
@@ -45,6 +55,16 @@ function rows(name) {
   return `\n${markdownTable([fields.map(label), ...cells])}\n\n${where([file])}`
 }
 
+/** A picture of the rows in the details of a claim. */
+function plot(name) {
+  const file = join(root, 'bench/results', `${name}.json`)
+  if (!existsSync(file)) return '\nNot measured yet.\n\n'
+  const { details, title } = JSON.parse(readFileSync(file, 'utf8'))
+  const { row, ...labels } = PLOTS[name]
+  update(`docs/pictures/${name}.svg`, dotPlot({ ...labels, description: title, rows: details.rows.map(row) }))
+  return `\n![${labels.title}](pictures/${name}.svg)\n\n`
+}
+
 /** Columns padded to their widest cell, as the formatter wants them. */
 function markdownTable(rows) {
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)))
@@ -72,16 +92,23 @@ const figure = (value) => (Number.isInteger(value) ? value.toString().replace(/\
 const label = (name) =>
   /^[a-z]\w*$/.test(name) ? name.replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`) : name
 
-for (const name of FILES) {
+/** Writes a file, or complains that it is another. */
+function update(name, text) {
   const file = join(root, name)
-  const text = readFileSync(file, 'utf8')
-  const rendered = text
-    .replace(MARKED, (_, open, names, close) => `${open}${table(names.split(' '))}${close}`)
-    .replace(ROWS, (_, open, claim, close) => `${open}${rows(claim)}${close}`)
-  if (!process.argv.includes('--check')) {
-    writeFileSync(file, rendered)
-  } else if (rendered !== text) {
+  const check = process.argv.includes('--check')
+  if (!check) {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  } else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
     console.error(`${name} does not match bench/results: run 'node scripts/readme.mjs'`)
     process.exitCode = 1
   }
+}
+
+for (const name of FILES) {
+  const rendered = readFileSync(join(root, name), 'utf8')
+    .replace(MARKED, (_, open, names, close) => `${open}${table(names.split(' '))}${close}`)
+    .replace(ROWS, (_, open, claim, close) => `${open}${rows(claim)}${close}`)
+    .replace(PLOT, (_, open, claim, close) => `${open}${plot(claim)}${close}`)
+  update(name, rendered)
 }

@@ -116,6 +116,8 @@ const table: Claim = {
     const rows = await resumable<Row>('pattern-table', 'method', Object.keys(METHODS), (method) =>
       measureRow(method, data, onProgress),
     )
+    // Of a share of the test images, in points.
+    const error = (percent: number) => round(Math.sqrt((percent * (100 - percent)) / data.test.labels.length))
     const of = (method: string) => (rows.find((r) => r.method === method) as Row).accuracy
     const chosen = rows.filter(({ method }) => {
       const how = METHODS[method]
@@ -123,7 +125,7 @@ const table: Claim = {
     })
     return {
       value: round(of('unstructured') - Math.min(...chosen.map((r) => r.accuracy))),
-      details: { seed: 1, rows: rows.map((row): Detail => ({ ...row })) },
+      details: { seed: 1, rows: rows.map((row): Detail => ({ ...row, standardError: error(row.accuracy) })) },
     }
   },
 }
