@@ -104,9 +104,14 @@ const SUPERMASK: readonly OptionSpec[] = [
     help: 'that weights keep to: 2:4, complementary:4, segments:4, cgs:16/8, PS4_P4, none',
   },
   { name: 'pattern-layers', value: 'WHICH', help: 'inner (default), all, or names of layers with commas in between' },
-  { name: 'evolve', value: 'KIND', help: 'how places of groups are found: projected (default) or transfer' },
-  { name: 'pull', value: 'X', help: 'of scores off the pattern towards 0, default 0.0002' },
-  { name: 'settle', value: 'X', help: 'share of training after which places of groups stay, default 0.75' },
+  { name: 'evolve', value: 'KIND', help: 'how weights come to the pattern: projected (default), transfer or penalty' },
+  { name: 'pull', value: 'X', help: 'of scores off the pattern towards 0, default 0.0002, with penalty 0.1' },
+  {
+    name: 'settle',
+    value: 'X',
+    help: 'share of training after which the pattern stays as it is, default 0.75, with penalty 0.5',
+  },
+  { name: 'mine', help: 'find the taps of periodic patterns in training, with as many as the named pattern has' },
   {
     name: 'signs',
     value: 'KIND',
@@ -168,16 +173,19 @@ function parsePatternOptions(args: Arguments): PatternOptions | undefined {
   const layers = args.string('pattern-layers')
   const options = given({
     layers: layers === 'inner' || layers === 'all' ? (layers as 'inner' | 'all') : layers?.split(','),
-    evolve: args.choice('evolve', ['projected', 'transfer']),
+    evolve: args.choice('evolve', ['projected', 'transfer', 'penalty']),
     pull: args.number('pull', { min: 0, max: 1 }),
     settle: args.number('settle', { min: 0.1, max: 1 }),
+    mine: args.flag('mine') ? true : undefined,
   })
   if (name === 'none') return undefined
   if (name !== undefined) {
     const seed = args.number('seed', { min: 0, whole: true }) ?? 1
     return { rule: parsePattern(name, seed % 2 ** 32), ...options }
   }
-  const lonely = ['pattern-layers', 'evolve', 'pull', 'settle'].find((option) => args.string(option) !== undefined)
+  const lonely = Object.hasOwn(options, 'mine')
+    ? 'mine'
+    : ['pattern-layers', 'evolve', 'pull', 'settle'].find((option) => args.string(option) !== undefined)
   if (lonely !== undefined) throw new WhiteDwarfError('E_OPTION', `--${lonely} needs --pattern: which one?`)
   return undefined
 }

@@ -12,46 +12,62 @@ export interface PatternOptions {
    */
   readonly layers?: 'inner' | 'all' | readonly string[]
   /**
-   * How the places of a pattern of groups are found. 'projected': the largest scores of each group have them, all scores are trained
-   * (SR-STE, Zhou et al., ICLR 2021). 'transfer': only scores that have a place are trained, and the smallest of them give theirs to
-   * members of their group with large gradients. Default 'projected'.
+   * How the network comes to the pattern. 'projected': it keeps to it from the first step on; the places of groups are those of the
+   * largest scores, and all scores are trained (SR-STE, Zhou et al., ICLR 2021). 'transfer', groups only: only scores that have a place
+   * are trained, and the smallest of them give theirs to members of their group with large gradients. 'penalty': the network begins
+   * dense, and scores off the pattern are pulled towards 0 ever harder until they are cut. Default 'projected'.
    */
-  readonly evolve?: 'projected' | 'transfer'
-  /** Groups: what is added to the slope of a score off the pattern, as a multiple of the score. 0..1, default 2e-4. */
+  readonly evolve?: 'projected' | 'transfer' | 'penalty'
+  /**
+   * What is added to the slope of a score off the pattern, as a multiple of the score: in the end with 'penalty'. 0..1, default 2e-4,
+   * with 'penalty' 0.1.
+   */
   readonly pull?: number
-  /** Groups: share of all steps after which the places stay as they are. 0.1..1, default 0.75. */
+  /** Share of all steps after which the places stay as they are and what is off the pattern is cut. 0.1..1, default 0.75, with 'penalty' 0.5. */
   readonly settle?: number
   /**
    * Groups along the outputs: whether filters are grouped anew, once, after a tenth of the steps. Default: yes, unless the pattern has
    * an order.
    */
   readonly regroup?: boolean
+  /**
+   * Periodic patterns: each layer has sets of its own, found once, after a tenth of the steps in which it is dense: as many taps for each
+   * place in the period as the rule has, those with the most energy over all its kernels. Default: no.
+   */
+  readonly mine?: boolean
 }
 
 export type PatternTraining = Required<PatternOptions>
 
 /** Fills in defaults. @throws WhiteDwarfError E_OPTION */
 export function patternTraining(options: PatternOptions): PatternTraining {
-  const { rule } = options
+  const { rule, evolve = 'projected' } = options
   checkPattern(rule)
   const canRegroup = rule.kind === 'groups' && rule.axis === 'out'
   const training: PatternTraining = {
     rule,
     layers: options.layers ?? 'inner',
-    evolve: options.evolve ?? 'projected',
-    pull: options.pull ?? 2e-4,
-    settle: options.settle ?? 0.75,
+    evolve,
+    pull: options.pull ?? (evolve === 'penalty' ? 0.1 : 2e-4),
+    settle: options.settle ?? (evolve === 'penalty' ? 0.5 : 0.75),
     regroup: options.regroup ?? (canRegroup && rule.order === undefined),
+    mine: options.mine ?? false,
   }
-  const { layers, evolve, pull, settle } = training
+  const { layers, pull, settle, mine } = training
   if (!Array.isArray(layers) && layers !== 'inner' && layers !== 'all') {
     refuse('layers', "'inner', 'all' or a list of names", layers)
   }
-  if (evolve !== 'projected' && evolve !== 'transfer') refuse('evolve', "'projected' or 'transfer'", evolve)
-  if (evolve === 'transfer' && !isDynamic(rule)) refuse('evolve', "absent: the pattern's places are given", evolve)
+  if (!['projected', 'transfer', 'penalty'].includes(evolve)) {
+    refuse('evolve', "'projected', 'transfer' or 'penalty'", evolve)
+  }
+  if (evolve === 'transfer' && !isDynamic(rule)) {
+    refuse('evolve', "'projected' or 'penalty': the pattern's places are given", evolve)
+  }
   if (!(pull >= 0 && pull <= 1)) refuse('pull', 'a number from 0 to 1', pull)
   if (!(settle >= 0.1 && settle <= 1)) refuse('settle', 'a number from 0.1 to 1', settle)
   if (training.regroup && !canRegroup) refuse('regroup', 'false but for groups along the outputs', true)
+  if (mine !== true && mine !== false) refuse('mine', 'true or false', mine)
+  if (mine && rule.kind !== 'periodic') refuse('mine', 'false but for periodic patterns', mine)
   return training
 }
 

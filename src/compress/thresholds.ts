@@ -123,6 +123,16 @@ function furtherCoats(
 const nth = (counts: MagnitudeCounts, n: number, k: number) =>
   kthLargest(counts, Math.min(n, Math.max(1, Math.round(k))))
 
+/** How many keys do not become 0 where keys are rounded to levels 0..coats with the least squares of errors. */
+export function keptByRounding(counts: MagnitudeCounts, coats: number): number {
+  let top = FIRST_NOT_FINITE
+  while (top > 0 && counts.upper[top - 1] === 0) top--
+  const largest = keyAt(65536 * top)
+  // Keys below this become 0 with any step that makes sense.
+  const first = (1.5 * largest) / 2 ** OCTAVES
+  return countReaching(counts, leastSquaresStep(counts.upper, first, coats, 0) / 2)
+}
+
 /** Steps tried per octave, and octaves, upwards from the smallest step; then Lloyd's iterations at most. */
 const TRIES_PER_OCTAVE = 8
 const OCTAVES = 6
@@ -130,11 +140,11 @@ const ITERATIONS = 100
 
 /**
  * The step c that makes the sum of (key - c * level)^2 smallest over the keys that reach `first`, where the level is the
- * nearest one in 1..coats: a uniform quantiser by Lloyd's method (Lloyd 1982; Max 1960) from the best of a few starts. Keys
+ * nearest one in lowest..coats: a uniform quantiser by Lloyd's method (Lloyd 1982; Max 1960) from the best of a few starts. Keys
  * are taken at the middle of their counter, which is within 0.4 %. c is at least 2/3 of `first`, so that level 1
  * exists: the second threshold, 1.5 c, does not lie below the first.
  */
-export function leastSquaresStep(upper: Uint32Array, first: number, coats: number): number {
+export function leastSquaresStep(upper: Uint32Array, first: number, coats: number, lowest: 0 | 1 = 1): number {
   const values: number[] = []
   const weights: number[] = []
   const from = new Uint32Array(Float32Array.of(first).buffer)[0] >>> 16
@@ -148,7 +158,7 @@ export function leastSquaresStep(upper: Uint32Array, first: number, coats: numbe
   const evaluate = (c: number) => {
     let [error, products, squares] = [0, 0, 0]
     values.forEach((value, i) => {
-      const level = Math.min(coats, Math.max(1, Math.round(value / c)))
+      const level = Math.min(coats, Math.max(lowest, Math.round(value / c)))
       error += weights[i] * (value - c * level) ** 2
       products += weights[i] * value * level
       squares += weights[i] * level * level

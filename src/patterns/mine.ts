@@ -40,17 +40,30 @@ export function minePattern(
   if (!Number.isInteger(period) || period < 1 || period > 256) {
     throw new WhiteDwarfError('E_OPTION', `period must be a whole number from 1 to 256, got ${period}`)
   }
-  const all = Array.from({ length: kernel ** 2 }, (_, tap) => tap)
+  const some = Array.from({ length: kept }, (_, tap) => tap)
   const of = (sets: readonly (readonly number[])[]): PeriodicPattern => {
     const pattern: PeriodicPattern = { kind: 'periodic', kernel, taps: sets, rotate }
     checkPattern(pattern)
     return pattern
   }
-  const blank = of(Array.from({ length: period }, () => all))
-  if (by === 'slots') return of(slotEnergies(weights, shape, blank).map((energy) => largestTaps(energy, kept)))
+  const blank = of(Array.from({ length: period }, () => some))
+  if (by === 'slots') return minedLike(blank, weights, shape)
   const frequent = kernelSets(weights, shape, kept).slice(0, period)
   const sets = frequent.map(({ taps }) => taps)
   return of(assignSlots(sets, slotEnergies(weights, shape, of(sets))))
+}
+
+/**
+ * The pattern's sets with other taps, as many as it has for each place in the period: those with the most energy over all its kernels.
+ * @param weights of a layer that the pattern fits, [out, in, k, k]
+ */
+export function minedLike(
+  pattern: PeriodicPattern,
+  weights: ArrayLike<number>,
+  shape: readonly number[],
+): PeriodicPattern {
+  const taps = slotEnergies(weights, shape, pattern).map((energy, i) => largestTaps(energy, pattern.taps[i].length))
+  return { ...pattern, taps }
 }
 
 /**

@@ -10,6 +10,7 @@ import { WhiteDwarfError } from '../errors.js'
 import { crc32 } from '../format/crc32.js'
 import { type CheckpointInfo, Clock } from './progress.js'
 import type { Settings } from './settings.js'
+import { startSums } from './start.js'
 import type { TrainState } from './state.js'
 
 const MAGIC = 0x50434457
@@ -47,6 +48,7 @@ function recipe(s: Settings): Record<string, unknown> {
     ...s,
     train: { ...shape, count: labels.length, images: crc32(images), labels: crc32(labels) },
     ...(s.distill && { distill: { ...s.distill, teacher: teacherName(s.distill.teacher) } }),
+    ...(s.start && { start: startSums(s.start) }),
   }
   return Object.fromEntries(Object.entries(values).filter(([name]) => !SILENT.has(name)))
 }
@@ -207,7 +209,9 @@ export function checkRecipe(bytes: Uint8Array, s: Settings): void {
         ? 'of another graph'
         : name === 'train'
           ? 'of other training data'
-          : `with ${name} ${short(theirs)}, not ${short(ours)}`
+          : name === 'start'
+            ? 'from another start'
+            : `with ${name} ${short(theirs)}, not ${short(ours)}`
     throw new WhiteDwarfError(
       'E_OPTION',
       `the checkpoint is of a training ${what}: continue it with its own options, or start without it`,

@@ -9,8 +9,8 @@ export class DenseWeights implements TrainableWeights {
   readonly numbers: readonly number[] = []
   private readonly net: Network
 
-  /** Weights start as He-normal numbers. */
-  constructor(net: Network, rng: Rng) {
+  /** Weights start as those given by name, or as He-normal numbers. */
+  constructor(net: Network, rng: Rng, start?: TrainedNetwork['weights']) {
     this.net = net
     this.parameters = net.weighted.map(({ weights, grad, n }) => ({
       values: weights,
@@ -19,10 +19,11 @@ export class DenseWeights implements TrainableWeights {
       signs: 0,
       scale: 1,
     }))
-    for (const { weights, n, fanIn } of net.weighted) {
+    for (const { name, weights, n, fanIn } of net.weighted) {
       const spread = Math.sqrt(2 / fanIn)
       const values = net.mem.f32(weights, n)
-      for (let i = 0; i < n; i++) values[i] = rng.normal() * spread
+      if (start !== undefined) values.set(start[name])
+      else for (let i = 0; i < n; i++) values[i] = rng.normal() * spread
     }
   }
 

@@ -20,5 +20,6 @@ export { type Preset, type PresetName, presetNames, presets } from './presets.js
 export type { CheckpointInfo, ProgressEvent } from './progress.js'
 export type { ConstantBits } from './quantise.js'
 export type { RampShape, RateSchedule } from './schedule.js'
+export type { TrainStart } from './start.js'
 export { type TrainResult, train } from './train.js'
 export type { TrainedBudget, TrainedNetwork, TrainedNorm, TrainedTensor } from './trained.js'

@@ -3,7 +3,13 @@ import { layerDensities } from '../compress/densities.js'
 import { drawFrozen, layerConstant, type MaskedLayer } from '../compress/levels.js'
 import { layerPatterns, type PatternTraining } from '../compress/patterns.js'
 import type { Supermask } from '../compress/supermask.js'
-import { FIRST_NOT_FINITE, type MagnitudeCounts, thresholdsFrom, thresholdsKeeping } from '../compress/thresholds.js'
+import {
+  FIRST_NOT_FINITE,
+  keptByRounding,
+  type MagnitudeCounts,
+  thresholdsFrom,
+  thresholdsKeeping,
+} from '../compress/thresholds.js'
 import { WhiteDwarfError } from '../errors.js'
 import { seededSigns } from '../format/signs.js'
 import type { Pattern } from '../patterns/pattern.js'
@@ -45,8 +51,11 @@ export class MaskedWeights implements TrainableWeights {
   private readonly counters: number
   private readonly budget: BudgetKeeper | undefined
 
-  /** @throws WhiteDwarfError E_OPTION when `densities` or `pattern` do not fit the network */
-  constructor(net: Network, mask: Supermask, rng: Rng) {
+  /**
+   * @param start first scores by name, instead of random ones
+   * @throws WhiteDwarfError E_OPTION when `densities` or `pattern` do not fit the network
+   */
+  constructor(net: Network, mask: Supermask, rng: Rng, start?: TrainedNetwork['weights']) {
     const { mem } = net
     this.net = net
     this.mask = mask
@@ -57,7 +66,8 @@ export class MaskedWeights implements TrainableWeights {
     const patterns = mask.pattern === undefined ? [] : layerPatterns(net.weighted, mask.pattern)
     this.tensors = net.weighted.map((weights, i) => {
       const alone = mask.scope !== 'global' || Object.hasOwn(mask.densities, weights.name)
-      const tensor = createTensor(net, weights, mask, alone ? mem.words(mask.coats) : competing, rng, frozenRng)
+      const thresholds = alone ? mem.words(mask.coats) : competing
+      const tensor = createTensor(net, weights, mask, thresholds, rng, frozenRng, start?.[weights.name])
       const rule = patterns[i]
       return rule === undefined ? tensor : withPattern(net, tensor, rule, mask.pattern as PatternTraining, i)
     })
@@ -93,7 +103,7 @@ export class MaskedWeights implements TrainableWeights {
    */
   refresh(density: number, progress = 0, last = false): void {
     const { mask, budget } = this
-    for (const { pattern } of this.tensors) pattern?.choose(progress)
+    for (const { pattern } of this.tensors) pattern?.choose(last ? 1 : progress)
     if (budget === undefined) {
       this.choose(density, mask.density)
     } else if (last) {
@@ -111,7 +121,11 @@ export class MaskedWeights implements TrainableWeights {
     const densities = layerDensities(net.weighted, { ...mask, density: end }, density)
     for (const group of this.groups) {
       const counts = this.count(group)
-      const kept = group.reduce((sum, t) => sum + densities[this.tensors.indexOf(t)] * t.weights.n - t.locked, 0)
+      const wanted = group.reduce((sum, t) => sum + densities[this.tensors.indexOf(t)] * t.weights.n - t.locked, 0)
+      // Of an open pattern scores that fade become 0 by rounding, not only when they are cut; what the pattern allows may stay.
+      const open = group.some((t) => t.pattern?.open)
+      const allowed = group.reduce((sum, t) => sum + (t.pattern?.capacity ?? t.weights.n), 0)
+      const kept = open ? Math.min(wanted, Math.max(allowed, keptByRounding(counts, mask.coats))) : wanted
       const thresholds =
         mask.scope === 'fixed'
           ? thresholdsFrom(counts, mask, group[0].threshold)
@@ -167,7 +181,7 @@ export class MaskedWeights implements TrainableWeights {
       part.barrier()
     }
     this.tensors.forEach(({ pattern }, i) => {
-      pattern?.confine(this.parameters[i].scale)
+      pattern?.confine(progress, this.parameters[i].scale)
     })
     part.barrier()
   }
@@ -200,7 +214,7 @@ export class MaskedWeights implements TrainableWeights {
       levels: this.net.mem.i8(levels, weights.n).slice(),
       constant,
       ...(signs !== 'learned' && { signSeed: signs }),
-      ...(pattern && { pattern: pattern.pattern }),
+      ...(pattern && !pattern.open && { pattern: pattern.pattern }),
     })
     return Object.fromEntries(this.tensors.map((t) => [t.weights.name, copy(t)]))
   }
@@ -208,12 +222,12 @@ export class MaskedWeights implements TrainableWeights {
   /** Scores are views, good until the next allocation. */
   private layers(): MaskedLayer[] {
     const { mem } = this.net
-    return this.tensors.map(({ weights: { name, shape, n }, scores, signs, frozen }) => ({
+    return this.tensors.map(({ weights: { name, shape, n }, scores, signs, frozen, pattern }) => ({
       name,
       shape,
       scores: mem.f32(scores, n),
       ...(signs !== 0 && { signs: mem.i8(signs, n).slice() }),
-      ...(frozen !== 0 && { frozen: mem.i8(frozen, n).slice() }),
+      ...(frozen !== 0 && { frozen: (pattern?.settled ?? mem.i8(frozen, n)).slice() }),
     }))
   }
 
@@ -242,6 +256,7 @@ function createTensor(
   thresholds: number,
   rng: Rng,
   frozenRng: Rng,
+  start?: Float32Array,
 ): MaskedTensor {
   const { mem } = net
   const { n, fanIn, shape } = weights
@@ -258,7 +273,7 @@ function createTensor(
   }
   const scores = mem.f32(tensor.scores, n)
   const draw = scoreGenerator(mask, weights, rng)
-  for (let i = 0; i < n; i++) scores[i] = draw()
+  for (let i = 0; i < n; i++) scores[i] = start?.[i] ?? draw()
   let locked = 0
   if (isFrozen) {
     const drawn = drawFrozen(n, mask.frozen, frozenRng)

@@ -8,6 +8,7 @@ import type { DistillOptions } from './distill.js'
 import type { DecayKind, OptimiserName } from './optimiser.js'
 import type { CheckpointInfo, ProgressEvent } from './progress.js'
 import type { RampShape, RateSchedule } from './schedule.js'
+import type { TrainStart } from './start.js'
 
 export interface TrainOptions {
   readonly graph: Graph
@@ -16,6 +17,11 @@ export interface TrainOptions {
   readonly test?: DataSet
   /** 'none' trains plain f32 weights: a teacher, or a dense network to compare with. It cannot be exported. */
   readonly supermask?: SupermaskOptions | 'none'
+  /**
+   * Weights and batch normalisation to start from instead of random ones: what `train` returned for this graph. The weights are the first
+   * scores; with supermask 'none' this is fine-tuning.
+   */
+  readonly start?: TrainStart
 
   /**
    * Precision that activations are rounded to in the forward pass from `roundFrom` on, so that the network learns to live

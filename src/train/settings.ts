@@ -8,20 +8,22 @@ import { checked, oneOf, range } from './check.js'
 import { checkDataSet } from './dataset.js'
 import { checkScores, type DistillOptions } from './distill.js'
 import type { TrainOptions } from './options.js'
+import { checkedStart, type Start } from './start.js'
 
 /** Options that may be left out altogether. */
 type Absent = 'test' | 'onProgress' | 'onCheckpoint' | 'resume' | 'signal'
 
 export interface Settings
-  extends Omit<Required<TrainOptions>, 'supermask' | 'augment' | 'distill' | Absent>,
+  extends Omit<Required<TrainOptions>, 'supermask' | 'augment' | 'distill' | 'start' | Absent>,
     Pick<TrainOptions, Absent> {
   readonly supermask: Supermask | 'none'
   readonly augment: Required<Augmentation>
   readonly distill?: Required<DistillOptions>
+  readonly start?: Start
 }
 
 /**
- * @throws WhiteDwarfError E_OPTION naming the option and its range, E_DATA when data does not fit the graph or each other,
+ * @throws WhiteDwarfError E_OPTION naming the option and its range, E_DATA when data or a start do not fit the graph or each other,
  * E_GRAPH, E_SHAPE
  */
 export function settings(o: TrainOptions): Settings {
@@ -82,6 +84,7 @@ export function settings(o: TrainOptions): Settings {
     supermask: o.supermask === 'none' ? 'none' : supermask(o.supermask),
     augment: augmentation(o.augment),
     ...(o.distill && { distill: distill(o.distill) }),
+    ...(o.start && { start: checkedStart(o.start, o.graph) }),
   }
   checkData(s)
   return s

@@ -4,6 +4,7 @@ import { gridOf } from './activations.js'
 import { DenseWeights } from './dense.js'
 import { TeacherFeed } from './distill.js'
 import { Averages } from './ema.js'
+import { installNorms } from './evaluate.js'
 import { Feeder } from './feeder.js'
 import { MaskedWeights } from './masked.js'
 import type { Network } from './network.js'
@@ -57,7 +58,10 @@ export function createState(net: Network, s: Settings): TrainState {
   const rng = new Rng(s.seed)
   // Whatever these allocate is state: a checkpoint keeps the memory between the two marks.
   const begin = mem.bytes(0)
-  const weights = s.supermask === 'none' ? new DenseWeights(net, rng) : new MaskedWeights(net, s.supermask, rng)
+  const start = s.start?.weights
+  const weights =
+    s.supermask === 'none' ? new DenseWeights(net, rng, start) : new MaskedWeights(net, s.supermask, rng, start)
+  if (s.start !== undefined) installNorms(net, s.start.norms)
   const norms = net.norms.map(
     (norm): Parameter => ({ values: norm.state, gradient: norm.grads, n: 2 * norm.channels, signs: 0, scale: 1 }),
   )

@@ -76,6 +76,8 @@ describe('--pattern', () => {
     [['--pattern', 'stripes'], /a pattern is called like '2:4'.*got 'stripes'/],
     [['--pattern', 'PS4_P4'], /does not fit any layer/],
     [['--evolve', 'transfer'], /--evolve needs --pattern/],
+    [['--mine'], /--mine needs --pattern/],
+    [['--pattern', 'cgs:7/4', '--mine'], /mine must be false but for periodic patterns/],
   ])('%s is refused', (recipe, message) => {
     const { status, stderr } = cli(args('none.wd', '--epochs', '1', ...recipe))
     expect(status).toBe(2)

@@ -1,7 +1,13 @@
 /** The pieces of the supermask: options, thresholds, densities of layers, frozen positions. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { countMagnitudes, kthLargest, leastSquaresStep, thresholdsFrom } from '../../src/compress/thresholds.js'
+import {
+  countMagnitudes,
+  keptByRounding,
+  kthLargest,
+  leastSquaresStep,
+  thresholdsFrom,
+} from '../../src/compress/thresholds.js'
 import {
   chooseThresholds,
   drawFrozen,
@@ -115,6 +121,21 @@ describe('adaptive thresholds', () => {
         expect(got).toBeLessThanOrEqual(1.01 * other)
       }
     }
+  })
+
+  it('rounding keeps as many as the best of all quantisers with a zero', () => {
+    const rng = new Rng(6)
+    for (const coats of [1, 3, 7]) {
+      const scores = Float32Array.from({ length: 4000 }, () => rng.normal())
+      const error = (c: number) =>
+        scores.reduce((sum, v) => sum + (Math.abs(v) - c * Math.min(coats, Math.round(Math.abs(v) / c))) ** 2, 0)
+      let best = 0.1
+      for (let c = 0.1; c < 4; c += 0.01) if (error(c) < error(best)) best = c
+      const kept = keptByRounding(countMagnitudes([{ scores, scale: 1 }]), coats) / scores.length
+      expect(Math.abs(kept - scores.filter((v) => Math.abs(v) >= best / 2).length / scores.length)).toBeLessThan(0.01)
+    }
+    const few = Float32Array.of(...new Float32Array(90), ...new Float32Array(10).fill(3))
+    expect(keptByRounding(countMagnitudes([{ scores: few, scale: 1 }]), 3)).toBe(10)
   })
 
   it('leave nothing to choose for one coat, and find an exact grid', () => {

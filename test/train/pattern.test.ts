@@ -10,7 +10,15 @@ import {
   train,
 } from '../../src/compress.js'
 import { decodeModel, encodeModel } from '../../src/format.js'
-import { capacity, type GroupPattern, type Pattern, parsePattern, project, violation } from '../../src/patterns.js'
+import {
+  capacity,
+  type GroupPattern,
+  type Pattern,
+  type PeriodicPattern,
+  parsePattern,
+  project,
+  violation,
+} from '../../src/patterns.js'
 import { Rng } from '../../src/rng.js'
 import { MaskedWeights } from '../../src/train/masked.js'
 import { Network } from '../../src/train/network.js'
@@ -65,6 +73,17 @@ const families: [string, PatternOptions, string[]][] = [
   ['PS2_P6', { rule: rule('PS2_P6') }, ['conv2']],
 ]
 
+/** Patterns that are open at first, and the share of the steps after which they are not. */
+const opening: [string, PatternOptions, string[], number][] = [
+  ['1:4, penalty', { rule: rule('1:4'), evolve: 'penalty' }, ['conv2', 'fc1'], 0.5],
+  ['complementary:4, penalty', { rule: rule('complementary:4'), evolve: 'penalty' }, ['conv2', 'fc1'], 0.5],
+  ['segments:4, penalty', { rule: rule('segments:4'), evolve: 'penalty', settle: 0.3 }, ['conv2', 'fc1'], 0.3],
+  ['cgs:2/2, penalty', { rule: rule('cgs:2/2', 5), evolve: 'penalty' }, ['conv2', 'fc1'], 0.5],
+  ['PS2_P6, penalty', { rule: rule('PS2_P6'), evolve: 'penalty' }, ['conv2'], 0.5],
+  ['PSD2_P5, mined', { rule: rule('PSD2_P5'), mine: true }, ['conv2'], 0.1],
+  ['PS4_P4, mined, penalty', { rule: rule('PS4_P4'), mine: true, evolve: 'penalty' }, ['conv2'], 0.5],
+]
+
 async function create(mask: SupermaskOptions) {
   const net = await Network.create(graph(), 4)
   const masked = new MaskedWeights(net, supermask(mask), new Rng(7))
@@ -112,7 +131,49 @@ describe.each(families)('%s', (_, pattern, layers) => {
       }
     }
   })
+})
 
+describe.each(opening)('%s', (_, pattern, layers, settle) => {
+  it('any score may be a level, in the end those on the pattern', async () => {
+    const made = await create({ coats: 3, pattern })
+    const rng = new Rng(5)
+    const patterned = () => Object.entries(made.masked.trained().tensors).filter(([name]) => layers.includes(name))
+    const kept = (levels: Int8Array) => levels.filter((l) => l !== 0).length
+    for (const progress of [0, 0.05, 0.1, 0.2, 0.4, 0.49, 0.5, 0.9, 1]) {
+      shake(made, rng)
+      made.masked.refresh(1, progress)
+      made.masked.apply()
+      for (const [name, { shape, levels, pattern: own }] of patterned()) {
+        const most = capacity(pattern.rule, shape)
+        const off = made.tensor(name).states.filter((s) => s < 0).length
+        if (progress < settle) {
+          expect(own).toBeUndefined()
+          expect(off).toBe(0)
+          // As many as the best quantiser of normal numbers with seven steps does not round to 0.
+          expect(kept(levels) / levels.length).toBeCloseTo(0.75, 1)
+        } else {
+          expect(violation(own as Pattern, shape, levels)).toBeUndefined()
+          expect(kept(levels)).toBe(most)
+          expect(off).toBe(levels.length - most)
+        }
+      }
+    }
+  })
+
+  it('is cut by the last choice at the latest', async () => {
+    const made = await create({ coats: 3, pattern: { ...pattern, settle: 1 } })
+    made.masked.refresh(1, 0)
+    made.masked.refresh(1, 0.5)
+    made.masked.refresh(1, 0.5, true)
+    made.masked.apply()
+    for (const name of layers) {
+      const { shape, levels, pattern: own } = made.masked.trained().tensors[name]
+      expect(violation(own as Pattern, shape, levels)).toBeUndefined()
+    }
+  })
+})
+
+describe.each<[string, PatternOptions, string[], number?]>([...families, ...opening])('%s', (_, pattern, layers) => {
   it('a training and its checkpoints give the same bits; the file keeps to the pattern', async () => {
     const checkpoints: Uint8Array[] = []
     const onCheckpoint = (bytes: Uint8Array) => {
@@ -241,6 +302,93 @@ describe('groups', () => {
   })
 })
 
+describe('a rising penalty', () => {
+  const patterns = ['1:4', 'cgs:2/2'].flatMap((name) =>
+    (['learned', 3] as const).map((signs) => [name, signs] as const),
+  )
+  it.each(patterns)('%s, signs %s: scores off the pattern fade, more in each step', async (name, signs) => {
+    const { net, masked, tensor } = await create({
+      signs,
+      pattern: { rule: rule(name), evolve: 'penalty', pull: 0.1, settle: 0.75 },
+    })
+    const { scores, grad, weights } = tensor('fc1')
+    const still = { ...settings(options({ rule: rule('1:4') })), momentum: 0, weightDecay: 0 }
+    const optimiser = new Optimiser(net.mem, masked.parameters, [], still)
+    // Groups keep the largest of their scores: while nothing else moves them, always the same.
+    const own = rule(name)
+    const mask = project(own.kind === 'blocks' ? { ...own, seed: own.seed + 2 } : own, weights.shape, scores)
+    const energy = (on: number) => scores.reduce((sum, v, i) => sum + (mask[i] === on ? v * v : 0), 0)
+    const before = energy(1)
+    let factor = 1
+    for (const progress of [0, 0.05, 0.1, 0.2, 0.425, 0.6, 0.74]) {
+      masked.refresh(1, progress)
+      masked.apply()
+      const off = energy(0)
+      grad.fill(0)
+      masked.confine(progress, false)
+      optimiser.step(1, 1, false)
+      const next = 1 - (0.1 * Math.max(0, progress - 0.1)) / 0.65
+      expect(energy(0) / off).toBeCloseTo(next ** 2, 4)
+      expect(energy(1)).toBe(before)
+      expect(next).toBeLessThanOrEqual(factor)
+      factor = next
+    }
+    expect(factor).toBeLessThan(0.91)
+    masked.refresh(1, 0.75)
+    grad.fill(1)
+    masked.confine(0.75, false)
+    expect(Array.from(grad)).toEqual(Array.from(mask))
+  })
+
+  it('is larger by default than that of projected groups', () => {
+    const pull = (evolve: 'projected' | 'penalty') =>
+      supermask({ pattern: { rule: rule('1:4'), evolve } }).pattern?.pull
+    expect(pull('penalty')).toBeGreaterThan(10 * (pull('projected') as number))
+  })
+})
+
+describe('mined taps', () => {
+  /** Of all sets of so many taps the one with the most energy in the kernels of a place in the period. */
+  function bestSet(scores: Float32Array, [out, ins]: readonly number[], period: number, slot: number, count: number) {
+    let [best, most] = [[] as number[], -1]
+    for (let set = 0; set < 512; set++) {
+      const taps = [...Array(9).keys()].filter((t) => (set >> t) & 1)
+      if (taps.length !== count) continue
+      let energy = 0
+      for (let n = 0; n < out; n++) {
+        for (let c = 0; c < ins; c++) {
+          if ((n + c) % period === slot) for (const t of taps) energy += scores[(n * ins + c) * 9 + t] ** 2
+        }
+      }
+      if (energy > most) [best, most] = [taps, energy]
+    }
+    return best
+  }
+
+  it.each(['projected', 'penalty'] as const)('%s: those with the most energy when the warm-up ends', async (evolve) => {
+    for (const name of ['PS4_P4', 'PSD2_P5', 'PS1_P9']) {
+      const given = rule(name) as PeriodicPattern
+      const made = await create({ pattern: { rule: given, layers: ['conv1', 'conv2'], mine: true, evolve } })
+      const rng = new Rng(4)
+      for (const progress of [0, 0.05]) {
+        made.masked.refresh(1, progress)
+        shake(made, rng)
+      }
+      const wanted = ['conv1', 'conv2'].map((layer) => {
+        const { scores, weights } = made.tensor(layer)
+        return given.taps.map(({ length }, slot) => bestSet(scores, weights.shape, given.taps.length, slot, length))
+      })
+      expect(wanted[0]).not.toEqual(wanted[1])
+      for (const progress of [0.11, 0.3, 0.8]) {
+        made.masked.refresh(1, progress)
+        shake(made, rng)
+      }
+      const { conv1, conv2 } = made.masked.trained().tensors
+      expect([conv1, conv2].map(({ pattern }) => pattern)).toEqual(wanted.map((taps) => ({ ...given, taps })))
+    }
+  })
+})
+
 describe('patterns that are given', () => {
   it.each(['cgs:2/2', 'PS2_P6'])('%s: scores off it never matter', async (name) => {
     const run = async (garbage: boolean) => {
@@ -282,8 +430,10 @@ describe('with the other options', () => {
   })
 
   it('a byte budget is met with the pattern kept', async () => {
-    for (const name of ['1:4', 'complementary:4', 'cgs:2/2']) {
-      const whole = await train(options({ rule: rule(name), layers: 'all' }, {}, { budget: 400, constantBits: 4 }))
+    const given: PatternOptions[] = ['1:4', 'complementary:4', 'cgs:2/2'].map((name) => ({ rule: rule(name) }))
+    const open: PatternOptions[] = ['1:4', 'cgs:2/2'].map((name) => ({ rule: rule(name), evolve: 'penalty' }))
+    for (const pattern of [...given, ...open]) {
+      const whole = await train(options({ ...pattern, layers: 'all' }, {}, { budget: 400, constantBits: 4 }))
       const model = await exportModel(whole, { calibration: squares(64), scaleBits: 4, biasBits: 4 })
       const bytes = encodeModel(model).length
       expect(bytes).toBeLessThanOrEqual(400)
@@ -299,6 +449,9 @@ describe('with the other options', () => {
     ['seeded signs, adamw', { rule: rule('1:4'), evolve: 'transfer' }, { signs: 4 }, { optimiser: 'adamw' }],
     ['clipping, least per row', { rule: rule('cgs:2/2') }, { density: 0.1, leastPerRow: 3 }, { clip: 0.5 }],
     ['thresholds that stay', { rule: rule('2:4') }, { scope: 'fixed', threshold: 0.2 }, {}],
+    ['penalty, averages, frozen early', { rule: rule('1:4'), evolve: 'penalty' }, {}, { ema: 0.9, freeze: 0.6 }],
+    ['penalty to the end, all compete', { rule: rule('cgs:2/2'), evolve: 'penalty', settle: 1 }, { density: 0.4 }, {}],
+    ['mined, thresholds that stay', { rule: rule('PS2_P6'), mine: true }, { scope: 'fixed', threshold: 0.2 }, {}],
   ])('%s', async (_, pattern, mask, more) => {
     const whole = await train(options(pattern, more, mask))
     for (const { pattern: own, shape, levels } of Object.values(whole.tensors)) {
@@ -313,13 +466,22 @@ describe('what is refused', () => {
   const blocks = rule('cgs:2/2')
   const wrong: [SupermaskOptions, RegExp][] = [
     [{ pattern: { rule: rule('1:4') }, frozen: { pruned: 0.5 } }, /supermask\.frozen must be absent with a pattern/],
-    [{ pattern: { rule: blocks, evolve: 'transfer' } }, /evolve must be absent: the pattern's places are given/],
+    [
+      { pattern: { rule: blocks, evolve: 'transfer' } },
+      /evolve must be 'projected' or 'penalty': the pattern's places/,
+    ],
+    [{ pattern: { rule: rule('1:4'), mine: true } }, /mine must be false but for periodic patterns/],
+    [{ pattern: { rule: rule('PS4_P4'), mine: 1 as never } }, /mine must be true or false, got 1/],
+    [{ pattern: { rule: blocks, evolve: 'penalty', pull: -1 } }, /pattern\.pull must be a number from 0 to 1, got -1/],
     [{ pattern: { rule: blocks, regroup: true } }, /regroup must be false but for groups along the outputs/],
     [{ pattern: { rule: rule('1:4'), regroup: true } }, /regroup must be false/],
     [{ pattern: { rule: rule('1:4'), pull: 2 } }, /pattern\.pull must be a number from 0 to 1, got 2/],
     [{ pattern: { rule: rule('1:4'), settle: 0 } }, /pattern\.settle must be a number from 0\.1 to 1, got 0/],
     [{ pattern: { rule: rule('1:4'), layers: 'some' as never } }, /pattern\.layers must be 'inner', 'all' or a list/],
-    [{ pattern: { rule: rule('1:4'), evolve: 'x' as never } }, /pattern\.evolve must be 'projected' or 'transfer'/],
+    [
+      { pattern: { rule: rule('1:4'), evolve: 'x' as never } },
+      /evolve must be 'projected', 'transfer' or 'penalty', got x/,
+    ],
     [{ pattern: { rule: { kind: 'groups', axis: 'in', of: 4, keep: 4 } as Pattern } }, /pattern\.keep must be/],
   ]
   it.each(wrong)('%j', (mask, message) => {

@@ -23,6 +23,9 @@ const options = (more: Partial<TrainOptions> = {}): TrainOptions => ({
   ...more,
 })
 
+const dense = await train(options({ supermask: 'none', epochs: 1 }))
+const periodic = { kind: 'periodic', kernel: 3, taps: [[0, 1], [4, 5, 8], [2]], rotate: true } as const
+
 const patterned = (
   rule: compress.PatternOptions['rule'],
   more: Partial<compress.PatternOptions> = {},
@@ -74,6 +77,14 @@ describe('several threads', () => {
       () => patterned({ kind: 'groups', axis: 'out', of: 2, keep: 1 }, { evolve: 'transfer' }),
     ],
     ['a pattern of blocks', () => patterned({ kind: 'blocks', block: 4, ratio: 4, seed: 3 })],
+    [
+      'a penalty on regrouped filters',
+      () => patterned({ kind: 'groups', axis: 'out', of: 2, keep: 1 }, { evolve: 'penalty' }),
+    ],
+    [
+      'mined taps and a penalty, from trained weights',
+      () => ({ ...patterned(periodic, { layers: ['conv1'], mine: true, evolve: 'penalty' }), start: dense }),
+    ],
     ['more threads than examples of a batch', () => ({ batch: 2, train: squares(40) })],
   ]
   it.each(variants)('give the same bits as one: %s', async (_, more) => {
