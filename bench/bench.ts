@@ -11,6 +11,7 @@ import { entropySuite } from './suites/entropy.js'
 import { gatherSuite } from './suites/gather.js'
 import { gemmSuite } from './suites/gemm.js'
 import { layersSuite } from './suites/layers.js'
+import { loadingSuite } from './suites/loading.js'
 import { patternsSuite } from './suites/patterns.js'
 import { trainConvSuite } from './suites/train-conv.js'
 import { trainStepSuite } from './suites/train-step.js'
@@ -20,6 +21,7 @@ const suites = [
   gatherSuite,
   layersSuite,
   patternsSuite,
+  loadingSuite,
   gemmSuite,
   entropySuite,
   trainConvSuite,

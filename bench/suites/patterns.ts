@@ -57,7 +57,7 @@ function layersOf(): PatternLayer[] {
 }
 
 /** A network of one layer with the levels given. */
-function modelOf({ shape, side, maxLevel }: PatternLayer, levels: Int8Array, pattern?: string): Uint8Array {
+export function modelOf({ shape, side, maxLevel }: PatternLayer, levels: Int8Array, pattern?: string): Uint8Array {
   const [out, channels, kernel = 1] = shape
   const graph =
     side === 0
@@ -71,22 +71,31 @@ function modelOf({ shape, side, maxLevel }: PatternLayer, levels: Int8Array, pat
   return encodeModel({ graph, tensors: { [name]: tensor }, layers, ranges }, { mode: 'runs' })
 }
 
-/** Levels of all sizes alike, zeros among them, where the pattern allows; and as many at random places. */
-function drawLevels({ pattern: name, shape, maxLevel }: PatternLayer) {
-  const rng = new Rng(1)
-  const pattern = parsePattern(name)
+/** 1 where the pattern allows a weight; groups keep the largest of random weights. */
+function drawMask({ pattern, shape }: PatternLayer, rng: Rng): Uint8Array {
   const length = shape.reduce((product, n) => product * n, 1)
+  const weights = Float32Array.from({ length }, () => rng.normal())
+  return project(parsePattern(pattern), shape, weights)
+}
+
+/** Levels of all sizes alike, zeros among them, where the pattern allows; and as many at random places. */
+function drawLevels(layer: PatternLayer) {
+  const { shape, maxLevel } = layer
+  const rng = new Rng(1)
   const level = () => rng.below(2 * maxLevel + 1) - maxLevel
-  const mask = project(
-    pattern,
-    shape,
-    Float32Array.from({ length }, () => rng.normal()),
-  )
-  const share = capacity(pattern, shape) / length
+  const mask = drawMask(layer, rng)
+  const share = capacity(parsePattern(layer.pattern), shape) / mask.length
   return {
     regular: Int8Array.from(mask, (allowed) => (allowed === 1 ? level() : 0)),
-    random: Int8Array.from({ length }, () => (rng.float() < share ? level() : 0)),
+    random: Int8Array.from({ length: mask.length }, () => (rng.float() < share ? level() : 0)),
   }
+}
+
+/** Levels of all sizes alike, but no zeros, where the pattern allows. */
+export function drawFull(layer: PatternLayer): Int8Array {
+  const rng = new Rng(1)
+  const level = () => (1 + rng.below(layer.maxLevel)) * (rng.below(2) ? 1 : -1)
+  return Int8Array.from(drawMask(layer, rng), (allowed) => (allowed === 1 ? level() : 0))
 }
 
 const ROUNDS = 5

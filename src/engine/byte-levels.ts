@@ -2,7 +2,7 @@
  * Layers of 8-bit levels. Where most of them are not zero, the dense integer kernel multiplies by all; else a row program adds their
  * binary digits, as with fewer bits.
  */
-import { type MaxLevel, planesOf } from '../kernels/levels.js'
+import { levelDigits, type MaxLevel, planesOf } from '../kernels/levels.js'
 import { type Panel, wholePanel } from '../patterns/panels.js'
 import type { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
@@ -17,21 +17,45 @@ export const DENSE_TILE = 4
 export const prefersDense = (density: number, rowsPerGroup: number): boolean =>
   density > DENSE_LIMIT && rowsPerGroup >= DENSE_TILE
 
-/** Level sums of the rows, for the proof of lanes. */
-export function sumsOf(levels: Int8Array, rows: number): LevelSums {
+/** What is known of levels in memory. */
+export interface LevelCounts {
+  /** For the proof of lanes. */
+  readonly sums: LevelSums
+  readonly nonzeros: number
+  /** Binary digits of all levels that are not zero: what row programs add. */
+  readonly digits: number
+}
+
+/** @param panels of all rows, with the columns of all levels that are not zero */
+export function countLevels(
+  levels: Int8Array,
+  rows: number,
+  maxLevel: MaxLevel,
+  panels: readonly Panel[],
+): LevelCounts {
   const cols = levels.length / rows
-  let [positive, negative, total] = [0, 0, 0]
-  for (let r = 0; r < rows; r++) {
-    let [plus, minus] = [0, 0]
-    for (let k = r * cols; k < (r + 1) * cols; k++) {
-      if (levels[k] > 0) plus += levels[k]
-      else minus -= levels[k]
+  const planes = planesOf(maxLevel)
+  const digitsOf = Uint8Array.from({ length: 128 }, (_, v) => levelDigits(v, planes).filter((d) => d !== 0).length)
+  const sums = { positive: 0, negative: 0, total: 0 }
+  let [nonzeros, digits] = [0, 0]
+  for (const { first, step, count, columns } of panels) {
+    for (let i = 0; i < count; i++) {
+      const row = (first + i * step) * cols
+      let [sum, total] = [0, 0]
+      for (let c = 0; c < columns.length; c++) {
+        const level = levels[row + columns[c]]
+        const size = Math.abs(level)
+        sum += level
+        total += size
+        digits += digitsOf[size]
+        nonzeros += size === 0 ? 0 : 1
+      }
+      sums.positive = Math.max(sums.positive, (total + sum) / 2)
+      sums.negative = Math.max(sums.negative, (total - sum) / 2)
+      sums.total = Math.max(sums.total, total)
     }
-    positive = Math.max(positive, plus)
-    negative = Math.max(negative, minus)
-    total = Math.max(total, plus + minus)
   }
-  return { positive, negative, total }
+  return { sums, nonzeros, digits }
 }
 
 /** A call of kernel dense_i16: rows that read the same columns. */
@@ -72,7 +96,7 @@ export function writeDenseLevels(
 ): DenseLevels {
   const cols = levels.length / rows
   /** Offsets of columns: panels may have the same. */
-  const tables = new Map<readonly number[], number>()
+  const tables = new Map<Int32Array, number>()
   let bytes = 0
   const alloc = (n: number) => {
     bytes += n
@@ -92,9 +116,7 @@ export function writeDenseLevels(
     const words = new Int16Array(instance.memory.buffer, address, length).fill(0)
     for (let r = 0; r < count; r++) {
       const tile = Math.floor(r / DENSE_TILE) * tileLength + (r % DENSE_TILE) * 2
-      for (const [i, k] of columns.entries()) {
-        words[tile + (i >> 1) * 2 * DENSE_TILE + (i & 1)] = levels[(first + r * step) * cols + k]
-      }
+      writeDenseRow(levels, (first + r * step) * cols, columns, words, tile)
     }
     const from = Math.floor(first / (rows / groups)) * groupStep
     return { address, offsets: table, pairs, first, step, count, from }
@@ -102,9 +124,16 @@ export function writeDenseLevels(
   return { panels: written, bytes }
 }
 
+function writeDenseRow(levels: Int8Array, row: number, columns: Int32Array, words: Int16Array, tile: number): void {
+  for (let i = 0; i < columns.length; i++) {
+    words[tile + (i >> 1) * 2 * DENSE_TILE + (i & 1)] = levels[row + columns[i]]
+  }
+}
+
 /** A program from levels that are at hand. */
 export function writeProgram(
   levels: Int8Array,
+  counts: LevelCounts,
   rows: number,
   maxLevel: MaxLevel,
   { offsets, groups, groupStep }: ProgramRequest,
@@ -114,9 +143,7 @@ export function writeProgram(
   const { exports, memory } = instance
   const cols = levels.length / rows
   const planes = planesOf(maxLevel)
-  const nonzeros = levels.reduce((n, level) => n + (level === 0 ? 0 : 1), 0)
-  // A level has at most four digits in non-adjacent form of eight planes.
-  const address = arena.alloc(rows * planes * 8 + nonzeros * 16 + 4)
+  const address = arena.alloc(rows * planes * 8 + counts.digits * 4 + 4)
   const mark = arena.mark()
   const [from, pairs, ctx, table] = [levels.length, cols * 8, 24, cols * 4].map((bytes) => arena.alloc(bytes))
   new Int8Array(memory.buffer, from, levels.length).set(levels)
@@ -129,5 +156,5 @@ export function writeProgram(
     out = exports.program_from_levels(from + group * each * cols, each, cols, pairs, ctx, out) >>> 0
   }
   arena.release(mark)
-  return { address, rows, planes, sums: sumsOf(levels, rows), nonzeros, bytes: out - address }
+  return { address, rows, planes, sums: counts.sums, nonzeros: counts.nonzeros, bytes: out - address }
 }

@@ -3,18 +3,24 @@
  * choice is by estimated time; lanes of values are settled with it.
  */
 import { laneBytes } from '../kernels/lanes.js'
-import { levelDigits, planesOf } from '../kernels/levels.js'
 import { type Panel, panelsOf } from '../patterns/panels.js'
-import type { Pattern } from '../patterns/pattern.js'
+import type { BlockPattern, PeriodicPattern } from '../patterns/pattern.js'
 import type { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
-import { DENSE_TILE, groupPanels, prefersDense, sumsOf, writeDenseLevels, writeProgram } from './byte-levels.js'
+import {
+  countLevels,
+  DENSE_TILE,
+  groupPanels,
+  type LevelCounts,
+  prefersDense,
+  writeDenseLevels,
+  writeProgram,
+} from './byte-levels.js'
 import { emitDepthwise, prefersDepthwise, writeDepthwiseLevels } from './depthwise.js'
 import { emitDenseLevels } from './emit.js'
-import { countNonzeros } from './float-weights.js'
 import { CAPACITY, chooseLanes, type LevelSums, sumBound } from './lanes.js'
 import type { Lowered, Op } from './lower.js'
-import { emitPairs, type PairLayer, pairAdditions, pairChannels, writePairs } from './pairs.js'
+import { emitPairs, type PairLayer, pairLayer, writePairs } from './pairs.js'
 import { emitPanels, panelProducts, writePanels } from './panels.js'
 import { programProduct, programRequest } from './products.js'
 import { PAIR_COST, RATES } from './rates.js'
@@ -45,7 +51,7 @@ export function chooseLevelProducts(
     const levels = matrices.get(w.tensor.name)
     return levels === undefined ? [] : [new MatrixLayer(w, levels)]
   })
-  for (const { w, sums: own } of layers) sums.set(w.op.name, own)
+  for (const { w, counts } of layers) sums.set(w.op.name, counts.sums)
   const wide = new Map<Op, Choice>()
   const choose = () => {
     wide.clear()
@@ -65,43 +71,36 @@ export function chooseLevelProducts(
 
 /** One layer, its levels, and what each kernel would have to do. */
 class MatrixLayer {
-  readonly sums: LevelSums
-  private readonly nonzeros: number
+  readonly counts: LevelCounts
   /** Of the pattern, where its rows have columns in common. */
   private readonly regular: readonly Panel[] | undefined
   private readonly panels: readonly Panel[]
   private readonly pairLayer: PairLayer | undefined
-  /** Additions of row programs for each output: of single levels, and over pairs of channels. */
-  private readonly additions: number
-  private readonly pairAdditions: number
 
   constructor(
     readonly w: Weighted,
     private readonly levels: Int8Array,
   ) {
     const { tensor, geometry } = w
-    const { rows, cols, shape, maxLevel, pattern } = tensor
-    this.sums = sumsOf(levels, rows)
-    this.nonzeros = countNonzeros(levels)
-    this.regular = geometry.groups === 1 && pattern !== undefined ? panelsOf(pattern, shape) : undefined
+    const { rows, cols, shape, maxLevel = 127, pattern } = tensor
+    const shared = pattern !== undefined && pattern.kind !== 'groups' && geometry.groups === 1
+    this.regular = shared ? panelsOf(pattern, shape) : undefined
     this.panels = this.regular ?? groupPanels(rows, cols, geometry.groups)
-    this.additions = countDigits(levels, planesOf(maxLevel ?? 127))
-    if (this.regular !== undefined && !w.scalar && maxLevel !== undefined && maxLevel < 127) {
-      const channels = shape[1]
-      const pairs = pairChannels(channels, pairDistance(pattern as Pattern))
-      this.pairLayer = { levels, rows, channels, maxLevel, pairs }
+    this.counts = countLevels(levels, rows, maxLevel, this.panels)
+    if (shared && !w.scalar && maxLevel < 127) {
+      this.pairLayer = pairLayer(levels, rows, maxLevel, this.panels, shape[1], pairDistance(pattern))
     }
-    this.pairAdditions = this.pairLayer === undefined ? Infinity : pairAdditions(this.pairLayer)
   }
 
   /** The kernel with the least estimated time of those that can compute the layer with its input's lanes as they are. */
   choose(): Choice {
-    const { w, additions } = this
+    const { w } = this
+    const { digits, nonzeros } = this.counts
     const { lane } = w.op.x
-    const density = this.nonzeros / this.levels.length
+    const density = nonzeros / this.levels.length
     if (w.scalar) {
       const panels = panelProducts(this.panels) / RATES.panels_i16
-      return lane === 'i16' && panels < additions / RATES.gather_scalar_i16 ? 'panels' : 'program'
+      return lane === 'i16' && panels < digits / RATES.gather_scalar_i16 ? 'panels' : 'program'
     }
     if (prefersDepthwise(w, density)) return 'depthwise'
     if (this.regular === undefined) {
@@ -114,12 +113,12 @@ class MatrixLayer {
 
   /** Of the kernels for layers with a pattern. */
   private fastest(lane: 'i16' | 'i32'): Choice {
-    const { w, panels, additions } = this
-    const fits = sumBound(w.op.x, this.sums) <= CAPACITY.i16
+    const { w, panels, counts } = this
+    const fits = sumBound(w.op.x, counts.sums) <= CAPACITY.i16
     const lanes = lane === 'i16' && fits ? 'i16' : 'i32'
     const vectors = Math.ceil((w.geometry.flat * laneBytes(lanes)) / 16) / RATES[`gather_${lanes}`]
     const times: [Choice, number][] = [
-      ['program', additions * vectors],
+      ['program', counts.digits * vectors],
       ['pairs', this.pairTimes() * vectors],
     ]
     if (lane === 'i16') {
@@ -133,14 +132,14 @@ class MatrixLayer {
   /** Additions over pairs for each output, and what takes as long as making the planes of the pairs. */
   private pairTimes(): number {
     const { pairLayer } = this
-    return pairLayer === undefined ? Infinity : this.pairAdditions + pairLayer.pairs.length * PAIR_COST
+    return pairLayer === undefined ? Infinity : pairLayer.additions + pairLayer.pairs.length * PAIR_COST
   }
 
   /** Writes the weights of a choice. */
   write(choice: Choice, batch: number, instance: WasmInstance, arena: Arena): Product {
-    const { w, levels, panels, nonzeros, sums } = this
-    const { rows, maxLevel } = w.tensor
-    const known = { lane: 'i32' as const, nonzeros, sums }
+    const { w, levels, panels, counts } = this
+    const { rows, maxLevel = 127 } = w.tensor
+    const known = { lane: 'i32' as const, nonzeros: counts.nonzeros, sums: counts.sums }
     switch (choice) {
       case 'depthwise': {
         const weights = writeDepthwiseLevels(levels, w, instance, arena)
@@ -164,18 +163,13 @@ class MatrixLayer {
         return { ...known, lane, kernel: `pairs_${lane}`, bytes: program.bytes, pairs: program.scratch, emit }
       }
       case 'program':
-        return programProduct(w, writeProgram(levels, rows, maxLevel ?? 127, programRequest(w), instance, arena))
+        return programProduct(w, writeProgram(levels, counts, rows, maxLevel, programRequest(w), instance, arena))
     }
   }
 }
 
 /** Channels between those whose weights are there together: periodic kernels repeat. */
-const pairDistance = (pattern: Pattern): number => (pattern.kind === 'periodic' ? pattern.taps.length : 1)
+const pairDistance = (pattern: BlockPattern | PeriodicPattern): number =>
+  pattern.kind === 'periodic' ? pattern.taps.length : 1
 
 const wholeTiles = (rows: number): number => Math.ceil(rows / DENSE_TILE) * DENSE_TILE
-
-/** Binary digits of all levels that are not zero: what their row programs add. */
-function countDigits(levels: Int8Array, planes: number): number {
-  const digits = Array.from({ length: 128 }, (_, level) => levelDigits(level, planes).filter((d) => d !== 0).length)
-  return levels.reduce((sum, level) => sum + digits[Math.abs(level)], 0)
-}

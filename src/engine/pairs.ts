@@ -4,6 +4,7 @@
  */
 import { type Lane, laneBytes } from '../kernels/lanes.js'
 import { planesOf as digitPlanes, type MaxLevel } from '../kernels/levels.js'
+import type { Panel } from '../patterns/panels.js'
 import type { Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
 import { accPlane, finishLayer, type Layer, splitPhases } from './emit.js'
@@ -49,25 +50,39 @@ function digitOf(a: number, b: number): Digit | undefined {
 
 const additions = (digits: Digits): number => digits.reduce((n, digit) => n + (digit === undefined ? 0 : 1), 0)
 
-/** Joint digits of all levels to 4 bits, made when they are first needed. */
-class DigitTable {
-  private readonly table = new Map<number, Digits>()
-  private readonly planes: number
+/** Joint digits of all pairs of levels to 4 bits; pair (a, b) is number (a + maxLevel) * side + b + maxLevel, side = 2 maxLevel + 1. */
+interface DigitTable {
+  readonly side: number
+  /** Digits of each pair that are not zero. */
+  readonly additions: Uint8Array
+  /** For each plane, from the lowest, the digit of each pair: 0 if there is none, else 1 + 2 which + (1 if negative). */
+  readonly planes: readonly Uint8Array[]
+}
 
-  constructor(private readonly maxLevel: MaxLevel) {
-    this.planes = digitPlanes(maxLevel)
-  }
+const digitTables = new Map<MaxLevel, DigitTable>()
 
-  get(a: number, b: number): Digits {
-    const key = a * (2 * this.maxLevel + 1) + b
-    const known = this.table.get(key) ?? (jointDigits(a, b, this.planes) as Digits)
-    this.table.set(key, known)
-    return known
+/** The table of a largest level, made when it is first needed. */
+function digitTable(maxLevel: MaxLevel): DigitTable {
+  const known = digitTables.get(maxLevel)
+  if (known !== undefined) return known
+  const side = 2 * maxLevel + 1
+  const count = digitPlanes(maxLevel)
+  const planes = Array.from({ length: count }, () => new Uint8Array(side ** 2))
+  const counts = new Uint8Array(side ** 2)
+  for (let pair = 0; pair < side ** 2; pair++) {
+    const digits = jointDigits(Math.floor(pair / side) - maxLevel, (pair % side) - maxLevel, count) as Digits
+    counts[pair] = additions(digits)
+    digits.forEach((digit, plane) => {
+      if (digit !== undefined) planes[plane][pair] = 1 + 2 * digit.which + (digit.sign < 0 ? 1 : 0)
+    })
   }
+  const table = { side, additions: counts, planes }
+  digitTables.set(maxLevel, table)
+  return table
 }
 
 /** Channels two by two, `distance` apart; a channel that is left over is paired with itself. */
-export function pairChannels(channels: number, distance: number): [number, number][] {
+function pairChannels(channels: number, distance: number): [number, number][] {
   const pairs: [number, number][] = []
   for (let m = 0; m < Math.min(distance, channels); m++) {
     for (let c = m; c < channels; c += 2 * distance) pairs.push([c, c + distance < channels ? c + distance : c])
@@ -75,48 +90,76 @@ export function pairChannels(channels: number, distance: number): [number, numbe
   return pairs
 }
 
+/** Weights that the programs of pairs read, of rows that read the same columns: an entry for each pair and tap, in this order. */
+interface PairPlaces {
+  /** Columns of the two weights; the second is -1 where the pair is one channel, or the pattern keeps the first alone. */
+  readonly first: Int32Array
+  readonly second: Int32Array
+  readonly pair: Int32Array
+  readonly tap: Int32Array
+}
+
 /** A layer as the programs of pairs see it. */
 export interface PairLayer {
   readonly levels: Int8Array
-  readonly rows: number
-  readonly channels: number
   readonly maxLevel: MaxLevel
   readonly pairs: readonly (readonly [number, number])[]
+  /** Those of each row; rows of a panel have them in common. */
+  readonly places: readonly PairPlaces[]
+  /** Additions of the row programs for each output. */
+  readonly additions: number
 }
 
-/** Calls `visit` with what each row adds for each pair and tap, from the top plane down; null at the end of a plane. */
-function eachDigit(
-  { levels, rows, channels, maxLevel, pairs }: PairLayer,
-  visit: (digit: Digit | null, pair: number, tap: number) => void,
-): void {
-  const table = new DigitTable(maxLevel)
+/** @param panels of all rows */
+export function pairLayer(
+  levels: Int8Array,
+  rows: number,
+  maxLevel: MaxLevel,
+  panels: readonly Panel[],
+  channels: number,
+  distance: number,
+): PairLayer {
+  const pairs = pairChannels(channels, distance)
   const cols = levels.length / rows
-  const taps = cols / channels
-  for (let r = 0; r < rows; r++) {
-    const found: [Digits, number, number][] = []
-    for (const [p, [a, b]] of pairs.entries()) {
-      for (let t = 0; t < taps; t++) {
-        const [first, second] = [levels[r * cols + a * taps + t], a === b ? 0 : levels[r * cols + b * taps + t]]
-        if (first !== 0 || second !== 0) found.push([table.get(first, second), p, t])
-      }
+  const places: PairPlaces[] = new Array(rows)
+  for (const { first, step, count, columns } of panels) {
+    const own = placesOf(pairs, columns, cols, cols / channels)
+    for (let i = 0; i < count; i++) places[first + i * step] = own
+  }
+  const table = digitTable(maxLevel)
+  let additions = 0
+  places.forEach(({ first, second }, row) => {
+    for (let i = 0; i < first.length; i++) {
+      const a = levels[row * cols + first[i]]
+      const b = second[i] < 0 ? 0 : levels[row * cols + second[i]]
+      additions += table.additions[(a + maxLevel) * table.side + b + maxLevel]
     }
-    for (let plane = digitPlanes(maxLevel) - 1; plane >= 0; plane--) {
-      for (const [digits, p, t] of found) {
-        const digit = digits[plane]
-        if (digit !== undefined) visit(digit, p, t)
-      }
-      visit(null, 0, 0)
+  })
+  return { levels, maxLevel, pairs, places, additions }
+}
+
+/** Where a pattern keeps only a pair's second weight, its first column is read: the weight there is 0. */
+function placesOf(pairs: PairLayer['pairs'], columns: Int32Array, cols: number, taps: number): PairPlaces {
+  const kept = new Uint8Array(cols)
+  for (const k of columns) kept[k] = 1
+  const places = { first: [] as number[], second: [] as number[], pair: [] as number[], tap: [] as number[] }
+  for (const [p, [a, b]] of pairs.entries()) {
+    for (let t = 0; t < taps; t++) {
+      const [one, other] = [a * taps + t, b * taps + t]
+      if (kept[one] === 0 && kept[other] === 0) continue
+      places.first.push(one)
+      places.second.push(a === b || kept[other] === 0 ? -1 : other)
+      places.pair.push(p)
+      places.tap.push(t)
     }
   }
-}
-
-/** Additions of the row programs for each output. */
-export function pairAdditions(layer: PairLayer): number {
-  let n = 0
-  eachDigit(layer, (digit) => {
-    if (digit !== null) n++
-  })
-  return n
+  const { first, second, pair, tap } = places
+  return {
+    first: Int32Array.from(first),
+    second: Int32Array.from(second),
+    pair: Int32Array.from(pair),
+    tap: Int32Array.from(tap),
+  }
 }
 
 /** Elements of a channel's planes: of the value, or of its phases where it has some. */
@@ -151,34 +194,61 @@ export function writePairs(
   const width = laneBytes(op.x.lane)
   const plane = channelElements(op.x, geometry, batch) * width
   const planes = digitPlanes(layer.maxLevel)
-  const program: number[] = []
-  let lists: [number[], number[]] = [[], []]
-  eachDigit(layer, (digit, pair, tap) => {
-    if (digit !== null) {
-      // Offsets of the first channel are those of its taps.
-      lists[digit.sign > 0 ? 0 : 1].push((4 * pair + digit.which) * plane + geometry.offsets[tap] * width)
-      return
-    }
-    const [plus, minus] = lists
-    program.push(plus.length, minus.length)
-    for (const offset of plus) program.push(offset)
-    for (const offset of minus) program.push(offset)
-    lists = [[], []]
-  })
   const pairs = layer.pairs.length
-  const address = arena.alloc(program.length * 4)
+  const words = layer.places.length * planes * 2 + layer.additions
+  const address = arena.alloc(words * 4)
   const list = arena.alloc(pairs * 8)
-  new Uint32Array(instance.memory.buffer, address, program.length).set(program)
+  // Offsets of the first channel are those of its taps.
+  const offset = (pair: number, tap: number) => 4 * pair * plane + geometry.offsets[tap] * width
+  writeRows(layer, plane, offset, new Uint32Array(instance.memory.buffer, address, words))
   new Uint32Array(instance.memory.buffer, list, 2 * pairs).set(layer.pairs.flat().map((c) => c * plane))
-  return {
-    address,
-    planes,
-    list,
-    pairs,
-    plane,
-    bytes: program.length * 4 + pairs * 8,
-    scratch: 4 * pairs * plane + 64,
-  }
+  return { address, planes, list, pairs, plane, bytes: words * 4 + pairs * 8, scratch: 4 * pairs * plane + 64 }
+}
+
+/** The row programs: for each plane from the top how many offsets are added and subtracted, then these offsets. */
+function writeRows(
+  { levels, maxLevel, places }: PairLayer,
+  planeBytes: number,
+  offset: (pair: number, tap: number) => number,
+  program: Uint32Array,
+): void {
+  const table = digitTable(maxLevel)
+  const cols = levels.length / places.length
+  const offsets = new Map<PairPlaces, Uint32Array>()
+  /** Of the row's pairs that are not both 0: their offsets, and numbers in the table. */
+  const from = new Uint32Array(cols)
+  const found = new Uint8Array(cols)
+  const minus = new Uint32Array(cols)
+  let out = 0
+  places.forEach((own, row) => {
+    const { first, second } = own
+    const offsetOf = offsets.get(own) ?? Uint32Array.from(own.pair, (pair, i) => offset(pair, own.tap[i]))
+    offsets.set(own, offsetOf)
+    let count = 0
+    for (let i = 0; i < first.length; i++) {
+      const a = levels[row * cols + first[i]]
+      const b = second[i] < 0 ? 0 : levels[row * cols + second[i]]
+      if (a === 0 && b === 0) continue
+      from[count] = offsetOf[i]
+      found[count++] = (a + maxLevel) * table.side + b + maxLevel
+    }
+    for (let plane = table.planes.length - 1; plane >= 0; plane--) {
+      const digits = table.planes[plane]
+      const header = out
+      let subtracted = 0
+      out += 2
+      for (let i = 0; i < count; i++) {
+        const digit = digits[found[i]] - 1
+        if (digit < 0) continue
+        const place = from[i] + (digit >> 1) * planeBytes
+        if (digit % 2 === 0) program[out++] = place
+        else minus[subtracted++] = place
+      }
+      program[header] = out - header - 2
+      program[header + 1] = subtracted
+      for (let i = 0; i < subtracted; i++) program[out++] = minus[i]
+    }
+  })
 }
 
 export function emitPairs(

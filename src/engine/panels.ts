@@ -23,7 +23,7 @@ export interface PanelLevels {
 }
 
 /** Columns in pairs of neighbours; undefined: one has none. */
-function pairsOf(columns: readonly number[]): [number, number | undefined][] {
+function pairsOf(columns: Int32Array): [number, number | undefined][] {
   const pairs: [number, number | undefined][] = []
   for (let i = 0; i < columns.length; i++) {
     const pair = columns[i + 1] === columns[i] + 1

@@ -6,7 +6,7 @@
 import { WhiteDwarfError } from '../errors.js'
 import type { WdFile, WdTensor } from '../format/read.js'
 import { planesOf } from '../kernels/levels.js'
-import { stateBytes, WORD } from '../kernels/ref/entropy/state.js'
+import { arraysOf, stateBytes, WORD } from '../kernels/ref/entropy/state.js'
 import { ALIGNMENT, type Arena } from '../wasm/arena.js'
 import type { WasmInstance } from '../wasm/exports.js'
 import type { LevelSums } from './lanes.js'
@@ -38,6 +38,7 @@ const GROWTH = 65536
 /** The decoder in the session's memory. Everything it needs is allocated before the first program. */
 class Decoder {
   private readonly state: number
+  private readonly rowCounts: number
   private readonly classes: number
   private readonly ctx: number
   private readonly offsets: number
@@ -57,6 +58,7 @@ class Decoder {
     const rest = bytes.subarray(Math.min(next, end), end)
     const stream = arena.alloc(rest.length)
     this.state = arena.alloc(stateBytes(maxCols, maxRows))
+    this.rowCounts = arraysOf(this.state, maxCols, maxRows).rowCounts
     this.classes = arena.alloc(maxRows)
     this.ctx = arena.alloc(24)
     this.offsets = arena.alloc(maxCols * 4)
@@ -95,23 +97,27 @@ class Decoder {
     return { address, rows, planes, ...this.statistics(), bytes: out - address }
   }
 
-  /** The levels of the current tensor at `address`, int8 [rows, cols]. */
-  dense(tensor: WdTensor, address: number): Int8Array {
-    const { instance, arena } = this
-    const { rows, cols, packing } = tensor
-    if (packing === undefined) return this.decode(tensor, rows, cols, address)
-    const mark = arena.mark()
-    const packed = this.decode(tensor, packing.rows, packing.cols, arena.alloc(packing.rows * packing.cols)).slice()
-    const levels = packing.unpack(packed, (groups) => this.members(tensor, groups, packed.length))
-    arena.release(mark)
-    const to = new Int8Array(instance.memory.buffer, address, rows * cols)
-    to.set(levels)
-    return to
+  /** The levels of the current tensor, [rows, cols]. @throws WhiteDwarfError E_FORMAT where they break a pattern */
+  levels(tensor: WdTensor): Int8Array {
+    const { packing } = tensor
+    const mark = this.arena.mark()
+    const levels = this.matrix(tensor, packing?.rows ?? tensor.rows, packing?.cols ?? tensor.cols)
+    tensor.checkLevels?.(levels)
+    const unpacked = packing?.unpack(levels, (groups) => this.members(tensor, groups, levels.length)) ?? levels
+    this.arena.release(mark)
+    return unpacked
   }
 
-  private decode(tensor: WdTensor, rows: number, cols: number, address: number): Int8Array {
+  private matrix(tensor: WdTensor, rows: number, cols: number): Int8Array {
+    const address = this.arena.alloc(rows * cols)
     if (this.instance.exports.entropy_decode_dense(this.state, 0, rows, address) < 0) throw damaged(tensor)
-    return new Int8Array(this.instance.memory.buffer, address, rows * cols)
+    return new Int8Array(this.instance.memory.buffer, address, rows * cols).slice()
+  }
+
+  /** How many levels of the current tensor, whose rows are decoded, are not zero. */
+  nonzeros({ packing, rows }: WdTensor): number {
+    const counts = new Uint32Array(this.instance.memory.buffer, this.rowCounts, packing?.rows ?? rows)
+    return counts.reduce((sum, count) => sum + count, 0)
   }
 
   /** Which members of their groups the levels of a packed tensor are, at most `most` of them. */
@@ -192,21 +198,22 @@ export function loadPrograms(
   for (const tensor of file.tensors) {
     decoder.begin(tensor)
     if (isMatrix(tensor)) {
-      const mark = arena.mark()
-      matrices.set(tensor.name, decoder.dense(tensor, arena.alloc(tensor.rows * tensor.cols)).slice())
-      arena.release(mark)
+      matrices.set(tensor.name, decoder.levels(tensor))
       continue
     }
     const users = requests.filter((r) => r.tensor === tensor.name)
+    // Not compared with their groups, as decodeModel does: that takes longer than making the program, which needs no pattern.
     if (users.length === 1 && tensor.packing === undefined) {
       programs.set(users[0].name, decoder.program(tensor, users[0]))
       continue
     }
     const mark = arena.mark()
-    const levels = arena.alloc(tensor.rows * tensor.cols)
-    const nonzeros = decoder.dense(tensor, levels).reduce((n, l) => n + (l === 0 ? 0 : 1), 0)
+    const levels = decoder.levels(tensor)
+    const address = arena.alloc(levels.length)
+    new Int8Array(instance.memory.buffer, address, levels.length).set(levels)
+    const nonzeros = decoder.nonzeros(tensor)
     const from = arena.mark()
-    for (const user of users) programs.set(user.name, decoder.programOf(tensor, levels, nonzeros, user))
+    for (const user of users) programs.set(user.name, decoder.programOf(tensor, address, nonzeros, user))
     moveDown(programs, from, mark, instance, arena)
   }
   decoder.finish()
@@ -242,10 +249,7 @@ export function eachTensor(
   const decoder = new Decoder(bytes, file, instance, arena)
   for (const tensor of file.tensors) {
     decoder.begin(tensor)
-    const mark = arena.mark()
-    const levels = decoder.dense(tensor, arena.alloc(tensor.rows * tensor.cols)).slice()
-    arena.release(mark)
-    visit(tensor, levels)
+    visit(tensor, decoder.levels(tensor))
   }
   decoder.finish()
 }

@@ -15,6 +15,8 @@ import type { Packing } from './patterned.js'
 /** A level tensor as it is coded: packed or as it is. */
 export interface CodedTensor extends TensorHeader {
   readonly packing?: Packing
+  /** Of tensors as they are, with a pattern. @throws WhiteDwarfError E_FORMAT where levels break it */
+  readonly checkLevels?: (levels: Int8Array) => void
 }
 
 /** Sizes of a level tensor as a matrix: rows are outputs, columns their inputs. */
@@ -73,6 +75,7 @@ export class LevelCoder {
       levels.set(this.mem.i8.subarray(this.row, this.row + cols), r * cols)
       if (this.coder.overrun) throw damaged('the levels run past the end of the file')
     }
+    t.checkLevels?.(levels)
     if (t.packing === undefined) return levels
     return t.packing.unpack(levels, (groups) => this.codeMembers(groups, new Uint8Array(levels.length)))
   }

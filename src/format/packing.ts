@@ -7,14 +7,15 @@
  *                     members, then zeros. Which members they are is told beside the matrix
  */
 import { WhiteDwarfError } from '../errors.js'
-import { eachGroup, keptOf } from '../patterns/groups.js'
-import { capacity, project } from '../patterns/mask.js'
+import { eachLine, keptOf } from '../patterns/groups.js'
+import { capacity } from '../patterns/mask.js'
+import { eachKeptRow } from '../patterns/panels.js'
 import { type Dims, dimsOf, type GroupPattern, type Pattern } from '../patterns/pattern.js'
 
 export interface PackedWeights {
   /** [rows, cols] of packedMatrix. */
   readonly levels: Int8Array
-  /** For each group, in the order of eachGroup, its size + 65536 times how many of its weights are not zero. Empty for static patterns. */
+  /** For each group, in the order of eachLine, its size + 65536 times how many of its weights are not zero. Empty for static patterns. */
   readonly groups: Uint32Array
   /** The numbers of those weights within their groups, ascending, group after group. */
   readonly members: Uint8Array
@@ -64,47 +65,35 @@ function groupCount(pattern: GroupPattern, shape: readonly number[]): number {
   return (Math.ceil(length / pattern.of) * shape.reduce((a, b) => a * b, 1)) / length
 }
 
-/** Calls `visit` for each group with the places of its weights, and the packed place of the first; the next are `run` further each. */
-function eachPackedGroup(
-  pattern: GroupPattern,
-  shape: readonly number[],
-  visit: (places: Int32Array, size: number, packed: number, run: number) => void,
-): void {
-  const run = runLength(pattern, shape)
-  let [line, k] = [0, 0]
-  eachGroup(pattern, shape, (places, size) => {
-    visit(places, size, line + k, run)
-    if (++k < run) return
-    line += run * keptOf(pattern, size)
-    k = 0
-  })
-}
-
 /** @param levels which keep to the pattern */
 export function pack(pattern: Pattern, shape: readonly number[], levels: Int8Array, plane: number): PackedWeights {
   const { rows, cols } = packedMatrix(pattern, shape, plane)
   const packed = new Int8Array(rows * cols)
   if (pattern.kind !== 'groups') {
     let at = 0
-    project(pattern, shape, levels).forEach((kept, place) => {
-      if (kept) packed[at++] = levels[place]
+    eachKeptRow(pattern, shape, (begin, columns) => {
+      for (let i = 0; i < columns.length; i++) packed[at + i] = levels[begin + columns[i]]
+      at += columns.length
     })
     return { levels: packed, groups: new Uint32Array(0), members: new Uint8Array(0) }
   }
   const groups = new Uint32Array(groupCount(pattern, shape))
-  const members = new Uint8Array(packed.length)
-  let [group, member] = [0, 0]
-  eachPackedGroup(pattern, shape, (places, size, first, run) => {
-    let count = 0
-    for (let j = 0; j < size; j++) {
-      const level = levels[places[j]]
-      if (level === 0) continue
-      packed[first + count++ * run] = level
-      members[member++] = j
+  const chosen = new Uint8Array(packed.length)
+  let [line, group, member] = [0, 0, 0]
+  eachLine(pattern, shape, (members, size, run) => {
+    for (let k = 0; k < run; k++) {
+      let count = 0
+      for (let j = 0; j < size; j++) {
+        const level = levels[members[j] + k]
+        if (level === 0) continue
+        packed[line + count++ * run + k] = level
+        chosen[member++] = j
+      }
+      groups[group++] = size + 65536 * count
     }
-    groups[group++] = size + 65536 * count
+    line += run * keptOf(pattern, size)
   })
-  return { levels: packed, groups, members: members.subarray(0, member) }
+  return { levels: packed, groups, members: chosen.subarray(0, member) }
 }
 
 /**
@@ -121,31 +110,55 @@ export function unpack(
   const levels = new Int8Array(shape.reduce((a, b) => a * b, 1))
   if (pattern.kind !== 'groups') {
     let at = 0
-    project(pattern, shape, levels).forEach((kept, place) => {
-      if (kept) levels[place] = packed[at++]
+    eachKeptRow(pattern, shape, (begin, columns) => {
+      for (let i = 0; i < columns.length; i++) levels[begin + columns[i]] = packed[at + i]
+      at += columns.length
     })
     if (packed.subarray(at).some((level) => level !== 0)) throw damaged('levels follow the last place of the pattern')
     return levels
   }
-  const groups = new Uint32Array(groupCount(pattern, shape))
-  let group = 0
-  eachPackedGroup(pattern, shape, (_, size, first, run) => {
-    const layers = keptOf(pattern, size)
-    let count = 0
-    while (count < layers && packed[first + count * run] !== 0) count++
-    for (let layer = count; layer < layers; layer++) {
-      if (packed[first + layer * run] !== 0) throw damaged('a level follows a zero of its group')
+  const groups = countedGroups(pattern, shape, packed)
+  const chosen = membersOf(groups)
+  let [line, group, next] = [0, 0, 0]
+  eachLine(pattern, shape, (members, size, run) => {
+    // Variables of the function itself: those outside of it take several times as long.
+    const begin = line
+    const first = group
+    let member = next
+    for (let k = 0; k < run; k++) {
+      const end = begin + k + (groups[first + k] >>> 16) * run
+      for (let at = begin + k; at < end; at += run) levels[members[chosen[member++]] + k] = packed[at]
     }
-    groups[group++] = size + 65536 * count
-  })
-  const members = membersOf(groups)
-  let member = 0
-  group = 0
-  eachPackedGroup(pattern, shape, (places, _, first, run) => {
-    const count = groups[group++] >>> 16
-    for (let layer = 0; layer < count; layer++) levels[places[members[member++]]] = packed[first + layer * run]
+    line += run * keptOf(pattern, size)
+    group += run
+    next = member
   })
   return levels
+}
+
+/** Groups as in PackedWeights, by the levels of a packed matrix. */
+function countedGroups(pattern: GroupPattern, shape: readonly number[], packed: Int8Array): Uint32Array {
+  const groups = new Uint32Array(groupCount(pattern, shape))
+  let [line, group] = [0, 0]
+  eachLine(pattern, shape, (_, size, run) => {
+    const begin = line
+    const first = group
+    const layers = keptOf(pattern, size)
+    for (let k = 0; k < run; k++) {
+      let count = 0
+      let nonZeros = 0
+      for (let layer = 0; layer < layers; layer++) {
+        if (packed[begin + layer * run + k] === 0) continue
+        count = layer + 1
+        nonZeros++
+      }
+      if (nonZeros !== count) throw damaged('a level follows a zero of its group')
+      groups[first + k] = size + 65536 * count
+    }
+    line += run * layers
+    group += run
+  })
+  return groups
 }
 
 const damaged = (what: string) => new WhiteDwarfError('E_FORMAT', `damaged packed weights: ${what}`)

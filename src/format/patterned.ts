@@ -4,6 +4,7 @@
  */
 import { WhiteDwarfError } from '../errors.js'
 import { codeSubset } from '../kernels/ref/entropy/subsets.js'
+import { violation } from '../patterns/mask.js'
 import {
   type Axis,
   type BlockPattern,
@@ -44,6 +45,15 @@ export interface PackedTensor {
 export interface PatternCode {
   readonly PatternCoder: typeof PatternCoder
   readonly packingOf: typeof packingOf
+  readonly checkerOf: typeof checkerOf
+}
+
+/** What checks levels that are coded as they are. */
+export function checkerOf(name: string, { shape, pattern }: PackedTensor): (levels: Int8Array) => void {
+  return (levels) => {
+    const broken = violation(pattern, shape, levels)
+    if (broken !== undefined) throw damaged(`'${name}' does not keep to its pattern: ${broken}`)
+  }
 }
 
 export function packingOf(tensor: PackedTensor): Packing {
@@ -58,7 +68,9 @@ export function packingOf(tensor: PackedTensor): Packing {
       const levels = unpack(pattern, shape, packed, membersOf)
       if (signSeed === undefined) return levels
       // The signs that the decoder gave are those of the packed places.
-      return seededSigns(shape, signSeed).map((sign, i) => sign * Math.abs(levels[i]))
+      const signs = seededSigns(shape, signSeed)
+      for (let i = 0; i < levels.length; i++) levels[i] = signs[i] * Math.abs(levels[i])
+      return levels
     },
   }
 }

@@ -5,6 +5,7 @@
 import { elements, type Graph, type Shape } from '../graph/ir.js'
 import type { LayerParams, Model } from '../graph/model.js'
 import { RangeDecoder } from '../kernels/ref/entropy/coder.js'
+import type { Pattern } from '../patterns/pattern.js'
 import { Fields } from './fields.js'
 import { CHECKSUM_BYTES, readFrame, type Section, VERSION } from './frame.js'
 import { floatToHalf, halfToFloat } from './half.js'
@@ -83,8 +84,7 @@ export function readFile(bytes: Uint8Array, patterns: PatternCode | undefined): 
   const classes = classesOf(header, layers)
   const tensors = header.tensors.map((t, i) => {
     const { pattern } = t
-    const packing = pattern && t.packed ? patterns?.packingOf({ ...t, pattern }) : undefined
-    const coded = packing === undefined ? t : { ...t, packing }
+    const coded: CodedTensor = pattern === undefined || patterns === undefined ? t : patterned(t, pattern, patterns)
     return { ...coded, ...matrixOf(t.shape), kernelArguments: tensorArguments(coded), rowClasses: classes[i] }
   })
   if (tensors.length === 0 && !coder.exhausted) throw damaged('bytes are left over after the constants')
@@ -111,6 +111,11 @@ export function readFile(bytes: Uint8Array, patterns: PatternCode | undefined): 
     },
   }
 }
+
+const patterned = (t: TensorHeader, pattern: Pattern, { packingOf, checkerOf }: PatternCode): CodedTensor =>
+  t.packed
+    ? { ...t, packing: packingOf({ ...t, pattern }) }
+    : { ...t, checkLevels: checkerOf(t.name, { ...t, pattern }) }
 
 /** Scales and biases of all layers, in node order. */
 export function codeParams(f: Fields, header: Header, model?: Model): Record<string, LayerParams> {

@@ -13,7 +13,6 @@
 import { elements } from '../graph/ir.js'
 import type { LevelTensor, Model } from '../graph/model.js'
 import { RangeDecoder, RangeEncoder } from '../kernels/ref/entropy/coder.js'
-import { violation } from '../patterns/mask.js'
 import { checkedHeader } from './check.js'
 import { Fields } from './fields.js'
 import { frame, type Section } from './frame.js'
@@ -100,8 +99,6 @@ export function decodeModel(bytes: Uint8Array): Model {
   for (const t of file.tensors) {
     const { name, shape, maxLevel, pattern, signSeed } = t
     const levels = levelCoder.decode(t, t.rowClasses)
-    const broken = pattern && !t.packed ? violation(pattern, shape, levels) : undefined
-    if (broken !== undefined) throw damaged(`'${name}' does not keep to its pattern: ${broken}`)
     const more = { ...(signSeed !== undefined && { signSeed }), ...(pattern !== undefined && { pattern }) }
     setOwn(tensors, name, { shape, maxLevel, levels, ...more })
   }

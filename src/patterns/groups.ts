@@ -2,46 +2,49 @@
 import { dimsOf, type GroupPattern } from './pattern.js'
 
 /**
- * Calls `visit` for each group with the places of its weights. The array is used again; `size` says how many of it count.
- * Groups come in the order of the packed form: for 'out' by group of filters, then input and tap; else by filter, then place.
+ * Calls `visit` for each line of groups, `run` of them whose members are neighbours in memory: member j of the line's group k is weight
+ * members[j] + k, for j < size and k < run. The array is used again. Lines come in the order of the packed form: for 'out' by group of
+ * filters; else by filter, then place.
  */
-export function eachGroup(
+export function eachLine(
   { axis, of, order }: GroupPattern,
   shape: readonly number[],
-  visit: (places: Int32Array, size: number) => void,
+  visit: (members: Int32Array, size: number, run: number) => void,
 ): void {
   const { out, in: ins, taps } = dimsOf(shape)
   const cols = ins * taps
-  const places = new Int32Array(of)
+  const members = new Int32Array(of)
   if (axis === 'out') {
     for (let first = 0; first < out; first += of) {
       const size = Math.min(of, out - first)
-      for (let k = 0; k < cols; k++) {
-        for (let j = 0; j < size; j++) places[j] = (order?.[first + j] ?? first + j) * cols + k
-        visit(places, size)
-      }
+      for (let j = 0; j < size; j++) members[j] = (order?.[first + j] ?? first + j) * cols
+      visit(members, size, cols)
     }
     return
   }
-  if (axis === 'in-strided') {
-    const segment = cols / of
-    for (let n = 0; n < out; n++) {
-      for (let k = 0; k < segment; k++) {
-        for (let j = 0; j < of; j++) places[j] = n * cols + j * segment + k
-        visit(places, of)
-      }
-    }
-    return
-  }
-  for (let n = 0; n < out; n++) {
-    for (let first = 0; first < ins; first += of) {
-      const size = Math.min(of, ins - first)
-      for (let t = 0; t < taps; t++) {
-        for (let j = 0; j < size; j++) places[j] = n * cols + (first + j) * taps + t
-        visit(places, size)
-      }
+  const [length, run] = axis === 'in' ? [ins, taps] : [of, cols / of]
+  for (let row = 0; row < out * cols; row += cols) {
+    for (let first = 0; first < length; first += of) {
+      const size = Math.min(of, length - first)
+      for (let j = 0; j < size; j++) members[j] = row + (first + j) * run
+      visit(members, size, run)
     }
   }
+}
+
+/** Calls `visit` for each group with the places of its weights, line after line. The array is used again; `size` says how many of it count. */
+export function eachGroup(
+  pattern: GroupPattern,
+  shape: readonly number[],
+  visit: (places: Int32Array, size: number) => void,
+): void {
+  const places = new Int32Array(pattern.of)
+  eachLine(pattern, shape, (members, size, run) => {
+    for (let k = 0; k < run; k++) {
+      for (let j = 0; j < size; j++) places[j] = members[j] + k
+      visit(places, size)
+    }
+  })
 }
 
 /** How many weights of a group of this size may stay. */

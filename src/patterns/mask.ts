@@ -1,6 +1,7 @@
 /** The mask engine: what a pattern allows in a layer, whether levels keep to it, and how much that is. */
 import { blockMask, keptAreas } from './blocks.js'
-import { eachGroup, keptOf, largestOfGroups } from './groups.js'
+import { eachLine, keptOf, largestOfGroups } from './groups.js'
+import { eachKeptRow } from './panels.js'
 import { checkFits, dimsOf, type Pattern } from './pattern.js'
 import { periodicCount, periodicMask } from './periodic.js'
 
@@ -25,18 +26,26 @@ export function project(pattern: Pattern, shape: readonly number[], weights: Arr
 /** Where weights break a pattern, in words; undefined: they keep to it. */
 export function violation(pattern: Pattern, shape: readonly number[], weights: ArrayLike<number>): string | undefined {
   if (pattern.kind !== 'groups') {
-    const mask = project(pattern, shape, weights)
-    const wrong = mask.findIndex((allowed, i) => allowed === 0 && weights[i] !== 0)
-    return wrong < 0 ? undefined : `weight ${wrong} is not zero, but not on the pattern`
+    let outside = 0
+    for (let i = 0; i < weights.length; i++) if (weights[i] !== 0) outside++
+    eachKeptRow(pattern, shape, (begin, columns) => {
+      for (let i = 0; i < columns.length; i++) if (weights[begin + columns[i]] !== 0) outside--
+    })
+    if (outside === 0) return undefined
+    const wrong = project(pattern, shape, weights).findIndex((allowed, i) => allowed === 0 && weights[i] !== 0)
+    return `weight ${wrong} is not zero, but not on the pattern`
   }
   let found: string | undefined
-  eachGroup(pattern, shape, (places, size) => {
+  eachLine(pattern, shape, (members, size, run) => {
     if (found !== undefined) return
-    let count = 0
-    for (let j = 0; j < size; j++) if (weights[places[j]] !== 0) count++
     const most = keptOf(pattern, size)
-    if (count > most)
-      found = `the group of weight ${places[0]} has ${count} that are not zero, at most ${most} are allowed`
+    for (let k = 0; k < run; k++) {
+      let count = 0
+      for (let j = 0; j < size; j++) if (weights[members[j] + k] !== 0) count++
+      if (count <= most) continue
+      found = `the group of weight ${members[0] + k} has ${count} that are not zero, at most ${most} are allowed`
+      return
+    }
   })
   return found
 }
@@ -46,8 +55,8 @@ export function capacity(pattern: Pattern, shape: readonly number[]): number {
   switch (pattern.kind) {
     case 'groups': {
       let sum = 0
-      eachGroup(pattern, shape, (_, size) => {
-        sum += keptOf(pattern, size)
+      eachLine(pattern, shape, (_, size, run) => {
+        sum += run * keptOf(pattern, size)
       })
       return sum
     }

@@ -9,6 +9,7 @@ import { maskText } from '../../src/cli/mask-text.js'
 import { decodeModel, encodeModel } from '../../src/format.js'
 import type { Model } from '../../src/graph/model.js'
 import { parsePattern, project } from '../../src/patterns.js'
+import { Rng } from '../../src/rng.js'
 import { seededModel } from '../browser/model.js'
 import { cli, expectError } from './run-cli.js'
 
@@ -230,6 +231,44 @@ describe('whitedwarf inspect --pattern', () => {
     [['a.wd', '--shape', '1x1'], 2, 'E_OPTION', /--shape is for --pattern/],
   ])('inspect %j fails', (args, status, code, message) => {
     expectError(cli(['inspect', ...args]), status, code, message)
+  })
+
+  it('has a line for each layer of a file that names its pattern, and whether it is coded by it', () => {
+    const plain = cli(['inspect', model])
+    expect(plain.status).toBe(0)
+    expect(plain.stdout).not.toContain('keeps to pattern')
+    const named = decodeModel(readFileSync(model))
+    const pattern = parsePattern('2:4')
+    const { conv2 } = named.tensors
+    const rng = new Rng(1)
+    const random = Float32Array.from(conv2.levels, () => rng.normal())
+    const mask = project(pattern, conv2.shape, random)
+    const full = conv2.levels.map((_, i) => mask[i] * Math.sign(random[i]))
+    const sparse = full.map((level, i) => (i % 97 === 0 ? level : 0))
+    for (const [levels, line, packed] of [
+      [full, '  conv2 keeps to pattern 2:4, which its coding uses', true],
+      [sparse, '  conv2 keeps to pattern 2:4', false],
+    ] as const) {
+      const path = join(work, `packed-${packed}.wd`)
+      writeFileSync(
+        path,
+        encodeModel({ ...named, tensors: { ...named.tensors, conv2: { ...conv2, levels, pattern } } }),
+      )
+      const { stdout, status } = cli(['inspect', path])
+      expect(status).toBe(0)
+      expect(stdout.split('\n').filter((l) => l.includes('keeps to pattern'))).toEqual([line])
+      const { tensors } = JSON.parse(cli(['inspect', path, '--json']).stdout)
+      const reported = tensors.filter((t: { pattern?: string }) => t.pattern !== undefined)
+      expect(reported).toMatchObject([{ name: 'conv2', pattern: '2:4', packed }])
+      const drawn = cli(['inspect', path, '--pattern', '--layer', 'conv2']).stdout
+      expect(drawn).toMatch(/^2:4 allows 576 \(50\.00 %\); 1,?152 bits of index, 2\.0 for each$/m)
+      expectError(
+        cli(['inspect', path, '--pattern', '--layer', 'fc9']),
+        2,
+        'E_OPTION',
+        /no layer 'fc9'.*Layers: conv1, conv2/,
+      )
+    }
   })
 
   it('errors of files', () => {

@@ -2,13 +2,22 @@
 import { describe, expect, it } from 'vitest'
 import type { SessionOptions } from '../../src/engine/options.js'
 import { InferenceSession } from '../../src/engine/session.js'
-import { encodeModel, readWd, seededSigns } from '../../src/format.js'
+import { crc32 } from '../../src/format/crc32.js'
+import { decodeModel, encodeModel, readWd, seededSigns } from '../../src/format.js'
 import { elements } from '../../src/graph/ir.js'
 import type { Model } from '../../src/graph/model.js'
+import { parsePattern } from '../../src/patterns/names.js'
 import { misfit } from '../../src/patterns/pattern.js'
 import { Rng } from '../../src/rng.js'
 import { Tensor } from '../../src/tensor.js'
-import { FAMILIES, type Family, onPattern, randomPattern, withoutPatterns } from '../format/patterned.js'
+import {
+  FAMILIES,
+  type Family,
+  onPattern,
+  patternedLayer,
+  randomPattern,
+  withoutPatterns,
+} from '../format/patterned.js'
 import { BRANCHES } from './branches.js'
 import { GRAPHS, randomModel } from './models.js'
 
@@ -63,4 +72,36 @@ describe.each(FAMILIES)('pattern family %s', (family) => {
       expect(packed).toBeGreaterThan(0)
     },
   )
+})
+
+describe('levels coded as they are that break their pattern', () => {
+  /** Files whose levels decodeModel refuses as outside of their pattern, made by changing a byte. */
+  function* broken(maxLevel: 1 | 127): Generator<Uint8Array> {
+    const bytes = encodeModel(patternedLayer(5, [64, 32, 3, 3], parsePattern('2:4'), maxLevel, 0.2))
+    expect(readWd(bytes).tensors[0].packed).toBe(false)
+    for (let at = bytes.length - 300; at < bytes.length - 100; at += 20) {
+      const changed = bytes.slice()
+      changed[at] ^= 0x55
+      const end = changed.length - 4
+      new DataView(changed.buffer).setUint32(end, crc32(changed.subarray(0, end)), true)
+      try {
+        decodeModel(changed)
+      } catch (e) {
+        if (e instanceof Error && /'\w+' does not keep to its pattern/.test(e.message)) yield changed
+      }
+    }
+  }
+
+  it.each<[1 | 127, SessionOptions]>([
+    [127, {}],
+    [1, { precision: 'f32', kernels: 'dense' }],
+  ])('are refused by sessions that need them as a matrix: levels to %i, %j', async (maxLevel, options) => {
+    let refused = 0
+    for (const bytes of broken(maxLevel)) {
+      const message = expect.stringMatching(/'\w+' does not keep to its pattern: the group of weight \d+/)
+      await expect(InferenceSession.create(bytes, options)).rejects.toMatchObject({ code: 'E_FORMAT', message })
+      refused++
+    }
+    expect(refused).toBeGreaterThan(0)
+  })
 })

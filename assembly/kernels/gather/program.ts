@@ -65,19 +65,34 @@ export function emitRow(pairs: usize, count: i32, ctx: usize, out: usize): usize
   return out
 }
 
+/** The non-zero levels of a row as (u32 column, i32 level) to `pairs`; returns how many. */
+function findLevels(levels: usize, cols: i32, pairs: usize): i32 {
+  let q = pairs
+  let k = 0
+  for (; k + 16 <= cols; k += 16) {
+    const nonzero = v128.ne<i8>(v128.load(levels + k), i8x16.splat(0))
+    for (let found = i8x16.bitmask(nonzero); found != 0; found &= found - 1) {
+      const column = k + ctz(found)
+      store<u32>(q, column)
+      store<i32>(q, load<i8>(levels + column), 4)
+      q += 8
+    }
+  }
+  for (; k < cols; k++) {
+    const level = load<i8>(levels + k) as i32
+    if (level == 0) continue
+    store<u32>(q, k)
+    store<i32>(q, level, 4)
+    q += 8
+  }
+  return ((q - pairs) >> 3) as i32
+}
+
 /** Row programs from dense int8 levels [rows, cols]; `pairs` is scratch for cols pairs. Returns the end of the program. */
 export function program_from_levels(levels: usize, rows: i32, cols: i32, pairs: usize, ctx: usize, out: usize): usize {
   for (let r = 0; r < rows; r++) {
-    let count = 0
-    for (let k = 0; k < cols; k++) {
-      const level = load<i8>(levels + k) as i32
-      const q = pairs + ((count as usize) << 3)
-      store<u32>(q, k)
-      store<i32>(q, level, 4)
-      count += level != 0 ? 1 : 0
-    }
+    out = emitRow(pairs, findLevels(levels, cols, pairs), ctx, out)
     levels += cols
-    out = emitRow(pairs, count, ctx, out)
   }
   return out
 }
