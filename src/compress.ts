@@ -6,13 +6,6 @@ export { drawFrozen, layerConstant, levelsAt, levelsFromScores, type MaskedLayer
 export { layerPatterns, type PatternOptions, type PatternTraining } from './compress/patterns.js'
 export { prune, type QuantiseOptions, quantiseModel } from './compress/quantise.js'
 export {
-  decodeRunLength,
-  encodeRunLength,
-  type RunLengthOptions,
-  riceParameter,
-  runLengthBits,
-} from './compress/run-length.js'
-export {
   entropyBitsPerWeight,
   float32Bytes,
   hierarchicalBits,
@@ -45,6 +38,13 @@ export {
 export { type Coats, type Frozen, type Supermask, type SupermaskOptions, supermask } from './compress/supermask.js'
 export { chooseThresholds, type ScoreGroup } from './compress/thresholds.js'
 export { calibrate } from './engine/calibrate.js'
+export {
+  decodeRunLength,
+  encodeRunLength,
+  type RunLengthOptions,
+  riceParameter,
+  runLengthBits,
+} from './format/run-length.js'
 export { seededSigns } from './format/signs.js'
 export * from './graph/builders.js'
 export { countGraph, type GraphCount } from './graph/count.js'

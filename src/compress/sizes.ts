@@ -1,10 +1,11 @@
 /** How large a model is, in every form that it takes: as a file, as bounds for files, and in memory. */
+
+import { runLengthBits } from '../format/run-length.js'
 import { seededSigns } from '../format/signs.js'
 import { decodeModel, encodeModel, readWd, tensorBytes } from '../format/wd.js'
 import { elements, isWeighted } from '../graph/ir.js'
 import type { CodedArray, LayerParams, LevelTensor, Model } from '../graph/model.js'
 import { levelDigits, type MaxLevel, planesOf } from '../kernels/levels.js'
-import { runLengthBits } from './run-length.js'
 import { countedBits, levelCounts } from './size-formulas.js'
 
 /** One form of a model's weights and constants. */

@@ -1,12 +1,12 @@
 /** Layers as the storage comparison sees them: counts of a graph, or of the weights of a model. */
 import { WhiteDwarfError } from '../errors.js'
+import { runLengthBits } from '../format/run-length.js'
 import { tensorBytes } from '../format/wd.js'
 import { elements, type Graph, inferShapes, isWeighted, type Shape, weightShape } from '../graph/ir.js'
 import type { FloatModel, LevelTensor, Model } from '../graph/model.js'
 import { capacity, violation } from '../patterns/mask.js'
 import { misfit, type Pattern } from '../patterns/pattern.js'
 import { type LayerCount, tapsPerKernel, type ValueBits } from '../patterns/storage.js'
-import { runLengthBits } from './run-length.js'
 import { countedBits, levelCounts } from './size-formulas.js'
 
 export interface StorageLayer extends LayerCount {

@@ -5,6 +5,7 @@
  * Layers come from a graph, where a pattern or a density says how many weights stay, or from the weights of a model.
  */
 import { WhiteDwarfError } from '../errors.js'
+import { MAX_PARAMETER } from '../format/run-length.js'
 import { capacity } from '../patterns/mask.js'
 import { misfit, type Pattern } from '../patterns/pattern.js'
 import {
@@ -17,7 +18,6 @@ import {
   setTableBits,
   type ValueBits,
 } from '../patterns/storage.js'
-import { MAX_PARAMETER } from './run-length.js'
 import { entropyBitsPerWeight } from './size-formulas.js'
 import type { StorageLayer } from './storage-layers.js'
 
