@@ -20,10 +20,12 @@ const ENTRIES = {
   train: { entry: 'assembly/train/index.ts', config: 'asconfig.json' },
   'train-threads': { entry: 'assembly/train/index.ts', config: 'asconfig.json' },
   'train-debug': { entry: 'assembly/train/index.ts', config: 'asconfig.json' },
+  pe: { entry: 'assembly/pe/index.ts', config: 'asconfig.json' },
+  'pe-debug': { entry: 'assembly/pe/index.ts', config: 'asconfig.json' },
   probes: { entry: 'bench/probes/probes.ts', config: 'bench/probes/asconfig.json' },
 }
 /** The builds that ship, as base64 modules. The debug builds and the benchmarks' probes stay in build/wasm. */
-const EMBEDDED = ['simd', 'relaxed', 'tensor', 'train', 'train-threads']
+const EMBEDDED = ['simd', 'relaxed', 'tensor', 'train', 'train-threads', 'pe']
 
 function sourceHash() {
   const hash = createHash('sha256')

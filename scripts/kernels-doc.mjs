@@ -3,7 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { kernelTable } from '../dist/kernels.js'
 
 const FILE = new URL('../docs/kernels.md', import.meta.url)
-const MODULES = { core: 'Inference module', tensor: 'Tensor module', train: 'Training module' }
+const MODULES = {
+  core: 'Inference module',
+  tensor: 'Tensor module',
+  train: 'Training module',
+  pe: 'Module of array models',
+}
 
 const intro = `# Kernels
 

@@ -23,8 +23,11 @@ export class Mem {
   }
 }
 
-/** Which wasm module exports the kernel: `core` runs networks, `tensor` what networks from elsewhere add, `train` trains. */
-export type KernelModule = 'core' | 'tensor' | 'train'
+/**
+ * Which wasm module exports the kernel: `core` runs networks, `tensor` what networks from elsewhere add, `train` trains, `pe` walks models of
+ * arrays.
+ */
+export type KernelModule = 'core' | 'tensor' | 'train' | 'pe'
 
 export interface KernelRow {
   /** Export name, the same in AssemblyScript, TypeScript, tests, benchmarks and docs. */

@@ -4,6 +4,7 @@ import { gatherRows } from './rows/gather.js'
 import { gemmRows } from './rows/gemm.js'
 import { gemvRows } from './rows/gemv.js'
 import { layoutRows, poolRows } from './rows/layout.js'
+import { peRows } from './rows/pe.js'
 import { requantRows } from './rows/requant.js'
 import { tensorRows } from './rows/tensor.js'
 import { trainRows } from './rows/train.js'
@@ -35,4 +36,5 @@ export const kernelTable: readonly KernelRow[] = [
   ...gemmRows,
   ...trainGatherRows,
   ...trainRows,
+  ...peRows,
 ]

@@ -7,9 +7,9 @@ import { WhiteDwarfError } from '../errors.js'
 import type { WasmExports, WasmInstance } from './exports.js'
 import { passesKnownAnswer } from './known-answer.js'
 
-/** Builds of the inference module, and those of the training module: for one thread, and for a memory that threads share. */
+/** Builds of the inference module, those of the training module (for one thread, and for a memory that threads share), of array models. */
 export type Isa = 'simd' | 'relaxed'
-export type Build = Isa | 'tensor' | 'train' | 'train-threads'
+export type Build = Isa | 'tensor' | 'train' | 'train-threads' | 'pe'
 
 const EMBEDDED: Record<Build, () => Promise<{ base64: string }>> = {
   simd: () => import('./embed/simd.js'),
@@ -17,6 +17,7 @@ const EMBEDDED: Record<Build, () => Promise<{ base64: string }>> = {
   tensor: () => import('./embed/tensor.js'),
   train: () => import('./embed/train.js'),
   'train-threads': () => import('./embed/train-threads.js'),
+  pe: () => import('./embed/pe.js'),
 }
 
 const compiled = new Map<Build, Promise<WebAssembly.Module>>()

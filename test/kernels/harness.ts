@@ -21,6 +21,7 @@ const BUILDS: Record<KernelModule, readonly string[]> = {
   core: ['simd', 'relaxed', 'debug'],
   tensor: ['tensor', 'tensor-debug'],
   train: ['train', 'train-threads', 'train-debug'],
+  pe: ['pe', 'pe-debug'],
 }
 
 const wasmBytes = (build: string) => readFileSync(new URL(`../../build/wasm/${build}.wasm`, import.meta.url))

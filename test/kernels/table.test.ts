@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { kernelTable } from '../../src/kernels/table.js'
 import { builds } from './harness.js'
 
-describe.each(['core', 'tensor', 'train'] as const)('the kernel table and the %s module', (module) => {
+describe.each(['core', 'tensor', 'train', 'pe'] as const)('the kernel table and the %s module', (module) => {
   it.each(builds(module))('list the same kernels ($build build)', ({ exports }) => {
     // The loader adds helpers of its own, all with a leading underscore.
     const functions = Object.keys(exports).filter(
