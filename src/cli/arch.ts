@@ -18,7 +18,7 @@ import {
   vggSmall,
 } from '../compress.js'
 import { WhiteDwarfError } from '../errors.js'
-import { suggest } from './args.js'
+import { type Arguments, type OptionSpec, suggest } from './args.js'
 import { plainTable } from './text.js'
 
 /** NAME:LIST/KEY=VALUE/... in its parts. A setting that is not given is undefined. */
@@ -232,4 +232,23 @@ export function parseArch(text: string, data: Pick<DataSet, 'shape' | 'classes'>
     stages: (key, other) =>
       settings[key] === undefined || settings[key] === other ? (settings[key] as typeof other) : list(settings[key]),
   })
+}
+
+/** Images that networks without data are built for. */
+const IMAGES = {
+  mnist: { shape: [1, 28, 28], classes: 10 },
+  cifar: { shape: [3, 32, 32], classes: 10 },
+  imagenet: { shape: [3, 224, 224], classes: 1000 },
+}
+
+export const imagesOption: OptionSpec = {
+  name: 'images',
+  value: 'NAME',
+  help: `that a network is for: cifar (default), imagenet, mnist; networks:\n${ARCH_HELP}`,
+}
+
+/** The network that an argument names, for the images that --images names. @throws as `parseArch` */
+export function namedNetwork(name: string, args: Arguments): Graph {
+  const images = args.choice('images', ['mnist', 'cifar', 'imagenet'] as const) ?? 'cifar'
+  return parseArch(name, IMAGES[images], 'the network')
 }

@@ -6,14 +6,18 @@ export interface OptionSpec {
   readonly name: string
   /** Placeholder of the value in help texts; an option without one is a flag. */
   readonly value?: string
+  /** May be given several times. */
+  readonly many?: boolean
   readonly help: string
 }
 
+type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
+
 export class Arguments {
   readonly positionals: readonly string[]
-  private readonly values: Readonly<Record<string, string | boolean | undefined>>
+  private readonly values: Values
 
-  constructor(values: Readonly<Record<string, string | boolean | undefined>>, positionals: readonly string[]) {
+  constructor(values: Values, positionals: readonly string[]) {
     this.values = values
     this.positionals = positionals
   }
@@ -25,6 +29,12 @@ export class Arguments {
   string(name: string): string | undefined {
     const value = this.values[name]
     return typeof value === 'string' ? value : undefined
+  }
+
+  /** All values of an option that may be given several times. */
+  strings(name: string): readonly string[] {
+    const value = this.values[name]
+    return Array.isArray(value) ? value : []
   }
 
   /** The same arguments with other values for some options. */
@@ -84,7 +94,11 @@ export function parseArguments(argv: readonly string[], specs: readonly OptionSp
   const options = Object.fromEntries(
     specs.map((s) => [
       s.name,
-      { type: s.value === undefined ? 'boolean' : 'string', ...(s.name === 'help' ? { short: 'h' } : {}) } as const,
+      {
+        type: s.value === undefined ? 'boolean' : 'string',
+        multiple: s.many === true,
+        ...(s.name === 'help' ? { short: 'h' } : {}),
+      } as const,
     ]),
   )
   const { tokens } = parseArgs({ args: [...argv], options, strict: false, tokens: true })
@@ -99,7 +113,7 @@ export function parseArguments(argv: readonly string[], specs: readonly OptionSp
     if (parsed.positionals.length > positionals) {
       throw new WhiteDwarfError('E_OPTION', `unexpected argument '${parsed.positionals[positionals]}'`)
     }
-    return new Arguments(parsed.values as Record<string, string | boolean | undefined>, parsed.positionals)
+    return new Arguments(parsed.values as Values, parsed.positionals)
   } catch (error) {
     if (error instanceof WhiteDwarfError) throw error
     // The messages of node:util say what is wrong in their first sentence and suggest syntax after it.

@@ -1,6 +1,7 @@
 /** Running a classifier over many images, with time measured and Ctrl-C heard between batches. */
+import type { DataSet } from '../compress.js'
 import { WhiteDwarfError } from '../errors.js'
-import type { InferenceSession, Tensor, TensorLike } from '../index.js'
+import { type InferenceSession, Tensor, type TensorLike } from '../index.js'
 
 export interface Answers {
   /** Scores, [count, classes] row-major. */
@@ -69,4 +70,16 @@ export function probabilities(scores: Float32Array): number[] {
   const powers = Array.from(scores, (s) => Math.exp(s - top))
   const sum = powers.reduce((a, b) => a + b, 0)
   return powers.map((p) => p / sum)
+}
+
+/** The first `limit` examples of a data set as a tensor in the model's shape. @throws WhiteDwarfError E_SHAPE */
+export function examples(data: DataSet, limit: number, shape: readonly number[]): Tensor {
+  if (data.shape.join('x') !== shape.join('x')) {
+    throw new WhiteDwarfError(
+      'E_SHAPE',
+      `the data set has images of [${data.shape.join(', ')}], the model takes [${shape.join(', ')}]`,
+    )
+  }
+  const size = shape.reduce((a, b) => a * b, 1)
+  return new Tensor('uint8', data.images.subarray(0, limit * size), [limit, ...shape])
 }

@@ -8,12 +8,13 @@ import { bench } from './commands/bench.js'
 import { convert } from './commands/convert.js'
 import { inspect } from './commands/inspect.js'
 import { run } from './commands/run.js'
+import { simulate } from './commands/simulate.js'
 import { storage } from './commands/storage.js'
 import { sweep } from './commands/sweep.js'
 import { train } from './commands/train.js'
 import { commandHelp, generalHelp } from './help.js'
 
-const commands: readonly Command[] = [train, sweep, convert, run, bench, inspect, storage]
+const commands: readonly Command[] = [train, sweep, convert, run, bench, inspect, storage, simulate]
 
 const INTERRUPTED = 130
 

@@ -24,6 +24,23 @@ export function startProgress(label: string, quiet: boolean): Progress {
   return process.stderr.isTTY && process.stderr.columns >= LEAST_COLUMNS ? barProgress(label) : lineProgress(label)
 }
 
+/** What takes less time shows no progress at all. */
+const LATE_MS = 2000
+
+/** Progress of work that is mostly over at once: nothing is printed unless it is not. */
+export function startLateProgress(label: string, quiet: boolean): Progress {
+  const start = performance.now()
+  let shown: Progress | undefined
+  return {
+    update(fraction, text, seconds) {
+      if (shown === undefined && performance.now() - start > LATE_MS) shown = startProgress(label, quiet)
+      shown?.update(fraction, text, seconds)
+    },
+    done: (text) => shown?.done(text),
+    failed: (text) => shown?.failed(text),
+  }
+}
+
 function timeLeft(fraction: number, start: number, seconds: number | undefined): string {
   if (fraction <= 0 || fraction >= 1) return ''
   const left = seconds === undefined ? ((performance.now() - start) * (1 - fraction)) / fraction : 1000 * seconds

@@ -1,10 +1,9 @@
 /** whitedwarf run: a model on a labelled data set (accuracy, speed, confusions), or on files (likeliest classes, or raw results). */
-import type { DataSet } from '../../compress.js'
 import { WhiteDwarfError } from '../../errors.js'
 import { type InferenceSession, Tensor } from '../../index.js'
 import { answersOf, answerTable, isClassifier, readLabels } from '../answers.js'
 import type { Arguments } from '../args.js'
-import { type Answers, classify } from '../classify.js'
+import { type Answers, classify, examples } from '../classify.js'
 import type { Command, CommandContext } from '../command.js'
 import { dataOptions, parseData } from '../data.js'
 import { readFeeds } from '../inputs.js'
@@ -24,18 +23,6 @@ import { duration, grouped, percent, plainTable } from '../text.js'
 const SHOWN = 10
 /** Classes that are shown unless --top says otherwise. */
 const TOP = 5
-
-/** The first `limit` examples of a data set as a tensor in the model's shape. */
-function examples(data: DataSet, limit: number, shape: readonly number[]): Tensor {
-  if (data.shape.join('x') !== shape.join('x')) {
-    throw new WhiteDwarfError(
-      'E_SHAPE',
-      `the data set has images of [${data.shape.join(', ')}], the model takes [${shape.join(', ')}]`,
-    )
-  }
-  const size = shape.reduce((a, b) => a * b, 1)
-  return new Tensor('uint8', data.images.subarray(0, limit * size), [limit, ...shape])
-}
 
 function describe({ path, bytes }: ModelFile, session: InferenceSession) {
   const { precision, isa, fp8, memory, batch } = session.info

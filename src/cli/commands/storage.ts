@@ -14,20 +14,13 @@ import {
 import { WhiteDwarfError } from '../../errors.js'
 import { decodeModel } from '../../format.js'
 import { misfit, type Pattern, parsePattern } from '../../patterns.js'
-import { ARCH_HELP, parseArch } from '../arch.js'
+import { imagesOption, namedNetwork } from '../arch.js'
 import type { Arguments } from '../args.js'
 import { barChart, textBar } from '../bars.js'
 import type { Command, CommandContext } from '../command.js'
 import { checkWritable, readInput, writeOutput } from '../files.js'
 import { importFile, isOnnxPath, parseSizes, sizesOption } from '../models.js'
 import { grouped, percent, plainTable } from '../text.js'
-
-/** Images that networks are built for. */
-const IMAGES = {
-  mnist: { shape: [1, 28, 28], classes: 10 },
-  cifar: { shape: [3, 32, 32], classes: 10 },
-  imagenet: { shape: [3, 224, 224], classes: 1000 },
-}
 
 /** Layers that --dense may keep dense. */
 const KINDS: Readonly<Record<string, (layer: WeightedLayer, i: number, all: readonly WeightedLayer[]) => boolean>> = {
@@ -67,8 +60,7 @@ interface Subject {
 }
 
 function fromNetwork(name: string, args: Arguments, seed: number): Subject {
-  const images = IMAGES[args.choice('images', ['mnist', 'cifar', 'imagenet'] as const) ?? 'cifar']
-  const graph = parseArch(name, images, 'the network')
+  const graph = namedNetwork(name, args)
   const density = args.number('density', { min: 0, max: 1 })
   if (density !== undefined && args.string('pattern') !== undefined) {
     throw new WhiteDwarfError('E_OPTION', 'give either --pattern or --density: a pattern has a density of its own')
@@ -226,11 +218,7 @@ export const storage: Command = {
     { name: 'seed', value: 'N', help: 'of patterns of blocks (default 1)' },
     { name: 'plot', value: 'FILE', help: 'write the bars as a picture (SVG)' },
     sizesOption,
-    {
-      name: 'images',
-      value: 'NAME',
-      help: `that a network is for: cifar (default), imagenet, mnist; networks:\n${ARCH_HELP}`,
-    },
+    imagesOption,
   ],
   positionals: 1,
   examples: [
