@@ -28,6 +28,7 @@ const FILES = [
   'docs/inference.md',
   'docs/onnx.md',
   'docs/patterns.md',
+  'docs/pe.md',
   'docs/storage.md',
 ]
 

@@ -71,7 +71,7 @@ export const packageClaims: readonly Claim[] = [
       { figure: 'wasmSimd', unit: 'bytes', bar: { op: '<=', value: 36000 } },
       { figure: 'wasmRelaxed', unit: 'bytes', bar: { op: '<=', value: 36000 } },
       { figure: 'wasmTrain', unit: 'bytes', bar: { op: '<=', value: 32000 } },
-      { figure: 'tarball', unit: 'bytes', bar: { op: '<=', value: 800_000 } },
+      { figure: 'tarball', unit: 'bytes', bar: { op: '<=', value: 850_000 } },
     ],
     minutes: 0.2,
     async measure() {

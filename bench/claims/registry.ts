@@ -13,6 +13,9 @@ import { packageClaims } from './package.js'
 import { patternEnergyClaims } from './pattern-energy.js'
 import { patternKernelClaims } from './pattern-kernels.js'
 import { patternClaims } from './patterns.js'
+import { peGatherClaims } from './pe-gather.js'
+import { peOtherClaims } from './pe-others.js'
+import { peSystolicClaims } from './pe-systolic.js'
 import { peerClaims } from './peers.js'
 import { resnet50Claims } from './resnet50.js'
 import { sizeClaims } from './sizes.js'
@@ -37,5 +40,8 @@ export const claims: readonly Claim[] = [
   ...sizeClaims,
   ...patternEnergyClaims,
   ...storageClaims,
+  ...peSystolicClaims,
+  ...peOtherClaims,
+  ...peGatherClaims,
   ...packageClaims,
 ]
