@@ -152,7 +152,7 @@ const walk: Claim = {
         { name: 'one set of pixels', run: async () => void (await simulate(single, array, { masks: true })) },
         { name: 'plain', run: () => void plain() },
       ],
-      { rounds: 3, samples: 2, warmupMs: 100 },
+      { rounds: 6, samples: 4, warmupMs: 500 },
     )
     const [all, fast, slow] = measurements
     return {
