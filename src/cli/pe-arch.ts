@@ -35,7 +35,7 @@ export function preset(name: string, what: string): Arch {
   if (Object.hasOwn(archs, name)) return archs[name]
   throw new WhiteDwarfError(
     'E_OPTION',
-    `${what}: there is no preset '${name}'${suggest(name, names)} Presets: ${names.join(', ')}`,
+    `${what}: there is no preset '${name}'${suggest(name, names) || '.'} Presets: ${names.join(', ')}`,
   )
 }
 

@@ -38,7 +38,10 @@ export async function simulate(workload: Workload, given: Arch, options: Simulat
     if (!masks || model.walk === undefined || layer.op === 'pool') costs.push(model.estimate(layer, arch))
     else if (levels !== undefined) costs.push(await model.walk({ ...layer, levels }, arch))
     else
-      throw new WhiteDwarfError('E_OPTION', `masks: the weights of '${layer.name}' are not known, only their density`)
+      throw new WhiteDwarfError(
+        'E_OPTION',
+        `masks: the weights of '${layer.name}' are not known, only their density; walk a model of levels, or leave masks out`,
+      )
     await onProgress?.(costs.length, workload.layers.length)
   }
   return reportOf(arch, model.array(arch), workload, costs, masks && model.walk !== undefined ? 'masks' : 'densities')

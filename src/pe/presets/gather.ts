@@ -6,7 +6,7 @@ import { referencePoint } from '../gather/reference-point.js'
 
 const whitedwarf: GatherArch = {
   kind: 'gather',
-  name: 'WhiteDwarf, 1024 elements, as reconstructed',
+  name: 'WhiteDwarf (reconstructed)',
   provenance:
     'Published: 40 nm, 1K elements, gathering of non-zero weights, hierarchical synchronisation, bit-decomposed computation without multipliers, ' +
     'FP8 activations, INT2 to INT4 weights (IEEE Access, 10.1109/ACCESS.2025.3568916). Inferred: everything else, such as the sizes of groups, ' +
@@ -44,7 +44,7 @@ export const gatherPresets = {
   /** The same with all energies multiplied by the factor that gives the published efficiency. */
   'whitedwarf-calibrated': {
     ...calibrateWith(gather, whitedwarf, referencePoint(whitedwarf, WHITEDWARF_POINT), WHITEDWARF_POINT),
-    name: `${whitedwarf.name}, energies fitted to 12.24 TFLOPS/W`,
+    name: 'WhiteDwarf (reconstructed, calibrated)',
     provenance: `${whitedwarf.provenance} All energies are fitted to one published figure, 12.24 TFLOPS/W at 99 % zeros, read as operations of the dense network.`,
   },
 } as const satisfies Readonly<Record<string, GatherArch>>
