@@ -17,6 +17,8 @@ import { gunzipSync } from 'node:zlib'
 import type { Browser } from 'playwright-core'
 import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { decodeModel } from 'whitedwarf/format'
+import { archs, modelWorkload, simulate } from 'whitedwarf/pe'
 import { launchBrowser, visitPage } from './chromium.js'
 import { seededModel } from './model.js'
 import { startServer, type TestServer } from './server.js'
@@ -135,6 +137,16 @@ describe('in Chromium', () => {
     expect(result.error.code).toBe('E_IO')
     expect(result.error.message).toContain('404')
     expect(server.missing.splice(0)).toContain('/models/none.wd')
+  })
+})
+
+describe('models of accelerators in a page', () => {
+  it('walk the weights of a model as in Node', async () => {
+    const { result, problems } = await visit('/page/simulate.html?model=seeded.wd')
+    expect([result.error, result.violations, problems]).toEqual([undefined, [], []])
+    const model = decodeModel(models.get('seeded.wd') as Uint8Array)
+    const report = await simulate(modelWorkload(model), archs.whitedwarf, { masks: true })
+    expect(result.value).toEqual(JSON.parse(JSON.stringify(report)))
   })
 })
 
