@@ -1,6 +1,6 @@
 /** What the models of several arrays share: pooling, DRAM, leakage of elements. */
 import type { Arch } from './arch.js'
-import { type Activity, type LayerCost, NO_SLOTS } from './cost.js'
+import { type Activity, type LayerCost, NO_SLOTS, type Traffic } from './cost.js'
 import { type Band, ceilDiv } from './units.js'
 import { type PeLayer, weightsOf } from './workload.js'
 
@@ -31,12 +31,18 @@ export const denseBits = (layer: PeLayer): DramBits => ({
   outputs: layer.m * layer.n * layer.groups * layer.activationBits,
 })
 
+/** Cycles that DRAM takes for a layer; they pass while the array computes. */
+export function dramCycles(traffic: readonly Traffic[], { dram }: Arch): number {
+  if (dram?.bandwidth === undefined) return 0
+  const bits = traffic.reduce((sum, t) => sum + (t.memory === 'dram' ? t.readBits + t.writeBits : 0), 0)
+  return Math.ceil(bits / dram.bandwidth)
+}
+
 /** The same layer, waiting for DRAM where that takes longer than computing: the two overlap. */
-export function withDram(cost: LayerCost, bits: DramBits, { dram }: Arch, elements: number): LayerCost {
+export function withDram(cost: LayerCost, bits: DramBits, arch: Arch, elements: number): LayerCost {
   const readBits = bits.weights + bits.inputs
   const traffic = [...cost.traffic, { memory: 'dram' as const, readBits, writeBits: bits.outputs }]
-  const transfer = dram?.bandwidth === undefined ? 0 : Math.ceil((readBits + bits.outputs) / dram.bandwidth)
-  const wait = Math.max(0, transfer - cost.cycles)
+  const wait = Math.max(0, dramCycles(traffic, arch) - cost.cycles)
   const bandwidth = cost.slots.bandwidth + wait * elements
   return { ...cost, cycles: cost.cycles + wait, slots: { ...cost.slots, bandwidth }, traffic }
 }

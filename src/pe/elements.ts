@@ -2,10 +2,10 @@
 import { scaleArea, scaleEnergy, scaleLeakage, type Technology } from './technology.js'
 import type { Band, Constant } from './units.js'
 
-const SOURCE =
-  'BitFusion repository (hsharma35/bitfusion), synthesis at 45 nm and 500 MHz, one element of a systolic array'
-
-/** Bits of both operands; pJ in a cycle, microwatts of leakage, square micrometres. */
+/**
+ * BitFusion's repository (hsharma35/bitfusion): synthesis at 45 nm and 500 MHz, one element of a systolic array. Bits of both operands; pJ in
+ * a cycle, microwatts of leakage, square micrometres.
+ */
 const SYNTHESISED = [
   { bits: 2, energy: 0.058, leakage: 2.8, area: 125 },
   { bits: 4, energy: 0.12, leakage: 7.8, area: 282 },
@@ -22,9 +22,6 @@ export const ELEMENT_SPREAD: Constant = {
   evidence: 'inferred',
   source: 'tables of 40 and 45 nm agree to about a factor of 2',
 }
-
-/** Which table the figures of `elementCost` come from. */
-export const ELEMENT_SOURCE = SOURCE
 
 export interface ElementCost {
   /** Picojoules of a multiply-accumulate. */

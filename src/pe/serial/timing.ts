@@ -11,8 +11,8 @@
  * many pixels, in which its inputs even out.
  */
 import type { SerialArch } from '../arch.js'
-import { type Digits, inputShares, mean, meanOfLargest, productShares, type Shares, weightShares } from '../digits.js'
 import type { PeLayer } from '../workload.js'
+import { type Digits, inputShares, mean, meanOfLargest, productShares, type Shares, weightShares } from './digits.js'
 
 export interface Timing {
   /** Products that a lane does side by side. */

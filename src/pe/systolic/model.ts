@@ -1,6 +1,8 @@
 /** Systolic arrays: cycles, element-cycles, traffic and energy of a layer, from densities or from its weights. */
+
 import { WhiteDwarfError } from '../../errors.js'
 import type { Convention, SystolicArch } from '../arch.js'
+import { dramCycles } from '../common.js'
 import { type LayerCost, NO_SLOTS, type Slots, type Traffic } from '../cost.js'
 import type { ArchModel } from '../model.js'
 import { ceilDiv } from '../units.js'
@@ -26,7 +28,7 @@ function costOf(layer: PeLayer, arch: SystolicArch, plan: Plan): LayerCost {
   const computing = cyclesOf(plan.folds, arch, convention)
   const useful = plan.nonZero * layer.m
   const traffic = trafficOf(layer, plan, arch)
-  const cycles = Math.max(computing, waiting(traffic, arch))
+  const cycles = Math.max(computing, dramCycles(traffic, arch))
   const slots: Slots = {
     ...NO_SLOTS,
     useful,
@@ -46,13 +48,6 @@ function costOf(layer: PeLayer, arch: SystolicArch, plan: Plan): LayerCost {
   }
 }
 
-/** Cycles that DRAM takes for a layer; they pass while the array computes. */
-function waiting(traffic: readonly Traffic[], { dram }: SystolicArch): number {
-  if (dram?.bandwidth === undefined) return 0
-  const bits = traffic.reduce((sum, t) => sum + (t.memory === 'dram' ? t.readBits + t.writeBits : 0), 0)
-  return Math.ceil(bits / dram.bandwidth)
-}
-
 const conventionNotes = (convention: Convention, { dataflow }: SystolicArch, { folds }: Plan): string[] =>
   convention === 'v1' && (dataflow !== 'os' || sumsOf(folds).folds > 1)
     ? ["convention 'v1' was compared with its tool for single folds of 'os' only"]
@@ -70,7 +65,7 @@ function pooling(layer: PeLayer, arch: SystolicArch): LayerCost {
     { memory: 'outputs', readBits: 0, writeBits },
     { memory: 'dram', readBits, writeBits },
   ]
-  const cycles = Math.max(computing, waiting(traffic, arch))
+  const cycles = Math.max(computing, dramCycles(traffic, arch))
   const slots = {
     ...NO_SLOTS,
     useful,

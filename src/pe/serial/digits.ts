@@ -2,7 +2,7 @@
  * How many ones the numbers of a layer have, and how many bits they need: what bit-serial elements take their time by. Numbers are sign and
  * magnitude. Where only bits and density are known, the magnitudes of those that are not zero are uniform: 1 to 2^bits - 1.
  */
-import type { PeLayer } from './workload.js'
+import type { PeLayer } from '../workload.js'
 
 /** p[j]: share of numbers that take j cycles, j from 0. */
 export type Shares = Float64Array
